@@ -1,0 +1,2 @@
+//! NeuralChat Desktop.
+fn main() {}

@@ -1,1 +1,34 @@
-//! placeholder
+//! One decoder for all families: weights, forward pass, KV cache, sampler.
+//!
+//! A family file turns a checkpoint's configuration and tensor names into a [`DecoderSpec`]; everything after that is written
+//! once. [`ModelFiles::open`] reads and checks headers, [`ModelFiles::load`] reads weights, [`Decoder::forward`] computes.
+
+mod cache;
+mod config;
+mod decoder;
+mod error;
+mod families;
+mod gguf;
+mod inspect;
+mod layer;
+mod load;
+mod location;
+mod rotary;
+mod sampler;
+mod spec;
+mod weights;
+
+pub use cache::KvCache;
+pub use decoder::{Decoder, Logits};
+pub use error::ModelError;
+pub use families::supported_families;
+pub use inspect::{Inspection, inspect};
+pub use load::{LoadProgress, LoadedDecoder, OpenOptions};
+pub use location::{Format, ModelFiles, ModelLocation};
+/// What a GGUF file says beside its weights: crates above read vocabularies and templates from it.
+pub use nc_quant::{FileError, FileErrorKind, Gguf};
+pub use sampler::{Sampler, Sampling};
+pub use spec::{
+    AttentionShape, DecoderSpec, LayerTensor, Mlp, MlpKind, Norm, Pairing, Positions, Rotary,
+    RotaryScaling, TensorRole,
+};

@@ -1,0 +1,167 @@
+//! What can go wrong with a model.
+
+use std::path::PathBuf;
+
+/// Why a model cannot be opened or run.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// Nothing lies there.
+    #[error("There is nothing at {}.", path.display())]
+    NotFound {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The operating system refused access.
+    #[error("The system does not allow reading {}.", path.display())]
+    PermissionDenied {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// Reading failed for another reason.
+    #[error("{} could not be read: {source}.", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Neither a Hugging Face folder nor a GGUF file.
+    #[error("{} is not a model: it is neither a folder with a config.json nor a GGUF file.", path.display())]
+    NotAModel {
+        /// What was opened.
+        path: PathBuf,
+    },
+    /// The folder has a config but no weights.
+    #[error("{} has no safetensors files.", path.display())]
+    NoWeights {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A JSON file does not parse, or is far too large.
+    #[error("{file} is damaged: {reason}.")]
+    Json {
+        /// The file's name.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The config names a value that cannot be.
+    #[error("The model's configuration is not usable: {field}: {reason}.")]
+    Config {
+        /// Which value.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A family this program does not know.
+    #[error("The architecture \"{found}\" is not supported; supported: {}.", supported.join(", "))]
+    UnsupportedFamily {
+        /// What the files say.
+        found: String,
+        /// What would do.
+        supported: Vec<&'static str>,
+    },
+    /// A known family with a trait this program does not compute.
+    #[error("This model uses {feature}, which is not supported.")]
+    UnsupportedFeature {
+        /// What it uses.
+        feature: String,
+    },
+    /// Tensors the decoder needs are not in the files.
+    #[error("The weights are incomplete: {count} tensors are missing, first {}.", names.join(", "))]
+    MissingTensors {
+        /// The first few.
+        names: Vec<String>,
+        /// How many in all.
+        count: usize,
+    },
+    /// A tensor does not fit the configuration.
+    #[error("The tensor {tensor} has the shape {found:?}; the configuration needs {expected:?}.")]
+    Shape {
+        /// Its name in the file.
+        tensor: String,
+        /// What the configuration needs.
+        expected: Vec<usize>,
+        /// What the file has.
+        found: Vec<usize>,
+    },
+    /// A weight is NaN or infinite.
+    #[error("The tensor {tensor} holds values that are not numbers.")]
+    NotFinite {
+        /// Its name in the file.
+        tensor: String,
+    },
+    /// The model does not fit into memory.
+    #[error(
+        "The model needs {} of memory; {} is free.",
+        megabytes(*needed_bytes),
+        megabytes(*available_bytes)
+    )]
+    TooLarge {
+        /// For the weights and a short context.
+        needed_bytes: u64,
+        /// What is free.
+        available_bytes: u64,
+    },
+    /// The person stopped it.
+    #[error("Stopped.")]
+    Cancelled,
+    /// A weight file cannot be read.
+    #[error(transparent)]
+    File(#[from] nc_quant::FileError),
+    /// Nothing to read was given.
+    #[error("There is no token to read.")]
+    EmptyInput,
+    /// A token that the vocabulary does not have.
+    #[error("The token {token} is outside the vocabulary of {vocabulary}.")]
+    TokenOutOfRange {
+        /// The token.
+        token: u32,
+        /// Tokens in the vocabulary.
+        vocabulary: usize,
+    },
+    /// More tokens than the context holds.
+    #[error("{wanted_tokens} tokens do not fit a context of {limit_tokens}.")]
+    ContextExceeded {
+        /// Tokens there would be.
+        wanted_tokens: usize,
+        /// Most there can be.
+        limit_tokens: usize,
+    },
+    /// The decoder's output cannot be sampled.
+    #[error("The model produced values that are not numbers.")]
+    LogitsNotFinite,
+    /// A sampling knob outside its range.
+    #[error("{value} is not a possible {knob}.")]
+    Sampling {
+        /// Which knob.
+        knob: &'static str,
+        /// Its value.
+        value: f32,
+    },
+    /// The operating system has no random numbers.
+    #[error("The system gave no random numbers.")]
+    Entropy,
+    /// candle could not compute.
+    #[error("The computation failed: {0}.")]
+    Compute(#[from] candle_core::Error),
+}
+
+impl ModelError {
+    pub(crate) fn config(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Config {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(crate) fn unsupported(feature: impl Into<String>) -> Self {
+        Self::UnsupportedFeature {
+            feature: feature.into(),
+        }
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
+}

@@ -71,6 +71,7 @@ lend_network() {
         if [ -f "$file" ] && grep -q '^ *Acquire' "$file"; then copy_if_there /etc/apt/apt.conf.d "$file"; fi
     done
     if grep -q "^VERSION_CODENAME=$SUITE" /etc/os-release; then
+        rm -f "$root/etc/apt/sources.list"
         copy_if_there /etc/apt /etc/apt/sources.list
         copy_if_there /etc/apt/sources.list.d /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources
         copy_if_there /usr/share/keyrings /usr/share/keyrings/debian-archive-*.gpg
@@ -94,7 +95,7 @@ lend_rust() {
 clone() {
     heading "Cloning $(git log -1 --format='%h %s')"
     git bundle create "$root/tmp/neuralchat.bundle" HEAD 2>/dev/null
-    as_user "git clone --quiet /tmp/neuralchat.bundle ~/neuralchat"
+    as_user "git -c advice.detachedHead=false clone --quiet /tmp/neuralchat.bundle ~/neuralchat"
 }
 
 # as_user COMMAND [NAME=VALUE...]: in the new machine, with nothing of this one's environment but its way to the network.

@@ -216,12 +216,12 @@ if [ ${#packages[@]} -eq 0 ] && [ ${#steps[@]} -eq 0 ]; then
 fi
 
 if [ "$(uname -s)" != Linux ] || { [ ${#packages[@]} -gt 0 ] && ! is_debian_like; }; then
-    say "This machine lacks something that 'make $purpose' needs, and is not one that this script installs on."
+    say "This machine lacks something that is needed here, and is not one that this script installs on."
     print_commands
     exit 1
 fi
 
-say "This machine lacks what follows; it will be installed:"
+say "This machine lacks what follows. To be installed:"
 [ ${#packages[@]} -eq 0 ] || say "  - Debian packages, by apt-get: ${packages[*]}"
 for step in ${steps[@]+"${steps[@]}"}; do describe "$step"; done
 
@@ -240,8 +240,13 @@ go_ahead || fail "nothing was installed"
 
 if [ ${#packages[@]} -gt 0 ]; then
     heading "Installing: ${packages[*]}"
-    ${as_root[@]+"${as_root[@]}"} apt-get update -q
-    ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
+    mkdir -p target
+    say "(what apt-get says goes to target/apt.log)"
+    {
+        ${as_root[@]+"${as_root[@]}"} apt-get update -q
+        ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "${packages[@]}"
+    } >target/apt.log || fail "apt-get failed; see target/apt.log"
 fi
 for step in ${steps[@]+"${steps[@]}"}; do do_step "$step"; done
 

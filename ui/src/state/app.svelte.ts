@@ -1,0 +1,60 @@
+import { call, type Settings } from '../backend';
+import { parseRoute, routeHash, type Page, type Route } from '../logic/route';
+import { toasts } from './toasts.svelte';
+
+const rememberedTheme = 'theme';
+
+/** Where the person is and what they have set for the whole program. */
+class App {
+  route = $state<Route>(parseRoute(location.hash));
+  settings = $state<Settings>({ theme: 'system', advanced: false, sidebar_collapsed: false });
+  palette = $state(false);
+  sheet = $state(false);
+  /** Something is dragged over the window. */
+  dragging = $state(false);
+  #systemDark = $state(false);
+
+  readonly dark = $derived(this.settings.theme === 'system' ? this.#systemDark : this.settings.theme === 'dark');
+
+  constructor() {
+    const query = typeof matchMedia === 'function' ? matchMedia('(prefers-color-scheme: dark)') : null;
+    this.#systemDark = query?.matches ?? false;
+    query?.addEventListener('change', ({ matches }) => (this.#systemDark = matches));
+    // The theme is remembered here too, so that the first frame already has it.
+    const theme = localStorage.getItem(rememberedTheme);
+    if (theme === 'light' || theme === 'dark') this.settings.theme = theme;
+    window.addEventListener('hashchange', () => (this.route = parseRoute(location.hash)));
+  }
+
+  go(page: Page, chat: number | null = null): void {
+    this.route = { page, chat };
+    const hash = routeHash(this.route);
+    if (location.hash !== hash) location.hash = hash;
+  }
+
+  async load(): Promise<void> {
+    this.settings = await call('settings_get', {});
+    localStorage.setItem(rememberedTheme, this.settings.theme);
+  }
+
+  /** Changes at once; what the core could not keep is said. */
+  async set(change: Partial<Settings>): Promise<void> {
+    this.settings = { ...this.settings, ...change };
+    localStorage.setItem(rememberedTheme, this.settings.theme);
+    try {
+      await call('settings_set', $state.snapshot(this.settings));
+    } catch {
+      toasts.say('This setting could not be saved; it holds until the window is closed.');
+    }
+  }
+
+  toggleTheme(): void {
+    void this.set({ theme: this.dark ? 'light' : 'dark' });
+  }
+
+  toggleSidebar(): void {
+    void this.set({ sidebar_collapsed: !this.settings.sidebar_collapsed });
+  }
+}
+
+export const app = new App();

@@ -33,6 +33,8 @@ pub enum FileError {
     PermissionDenied { file: String },
     #[error("{file} is not a file")]
     NotAFile { file: String },
+    #[error("{file} is not a folder")]
+    NotAFolder { file: String },
     #[error("{file} could not be read: {source}")]
     Io {
         file: String,
@@ -262,6 +264,7 @@ impl FileError {
             Self::Changed { .. } => FileErrorKind::Changed,
             Self::OutOfMemory { .. } => FileErrorKind::OutOfMemory,
             Self::NotAFile { .. }
+            | Self::NotAFolder { .. }
             | Self::UnsupportedVersion { .. }
             | Self::BigEndian { .. }
             | Self::HeaderTooLarge { .. }
@@ -322,6 +325,7 @@ impl FileError {
                 }
                 Self::BigEndian { .. } => "Convert the model for little-endian machines.",
                 Self::NotAFile { .. } => "Choose an ordinary file.",
+                Self::NotAFolder { .. } => "Choose the folder that the weights are in.",
                 Self::Undecodable { .. } | Self::UnknownWeightType { .. } => {
                     "Get the model in another format: F16, BF16, Q8_0 or Q4_K_M are all read."
                 }

@@ -113,7 +113,8 @@ impl std::fmt::Debug for Source {
     }
 }
 
-fn open_failed(name: &str, error: io::Error) -> FileError {
+/// Sorts what the system says when something cannot be opened.
+pub(crate) fn open_failed(name: &str, error: io::Error) -> FileError {
     let file = name.to_owned();
     match error.kind() {
         // A path through something that is no folder leads nowhere either.

@@ -180,12 +180,11 @@ fn read_array(cursor: &mut Cursor<'_>, key: &str) -> Result<Array, FileError> {
         6 => Array::F32(cursor.numbers(WHAT, count)?),
         7 => {
             let bytes: Vec<u8> = cursor.numbers(WHAT, count)?;
-            Array::Bool(
-                bytes
-                    .into_iter()
-                    .map(|byte| truth(cursor, key, byte))
-                    .collect::<Result<_, _>>()?,
-            )
+            // Checked first, so that what is collected has a known length and never grows past it.
+            if let Some(&byte) = bytes.iter().find(|&&byte| byte > 1) {
+                truth(cursor, key, byte)?;
+            }
+            Array::Bool(bytes.into_iter().map(|byte| byte == 1).collect())
         }
         8 => Array::String(read_strings(cursor, count)?),
         9 => {

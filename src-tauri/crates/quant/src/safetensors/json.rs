@@ -9,7 +9,7 @@ use serde::{
 };
 use std::{cell::RefCell, collections::BTreeMap, fmt};
 
-const TENSOR_LIMIT: usize = 1 << 20;
+const NAME_LIMIT: usize = 1 << 20;
 const DIMENSION_LIMIT: usize = 16;
 
 /// A tensor as the header describes it; offsets are relative to the data section.
@@ -51,6 +51,13 @@ impl<'de> Deserialize<'de> for Dimensions {
     }
 }
 
+/// What the names of a map stand for.
+#[derive(Clone, Copy)]
+enum Names {
+    Tensors,
+    MetadataKeys,
+}
+
 /// Errors of ours on their way through serde, which can only carry its own.
 struct Reader<'a> {
     file: &'a str,
@@ -67,22 +74,27 @@ impl Reader<'_> {
     fn insert<V, E: serde::de::Error>(
         &self,
         map: &mut BTreeMap<String, V>,
+        names: Names,
         name: String,
         value: V,
     ) -> Result<(), E> {
-        if map.len() == TENSOR_LIMIT {
-            let (count, limit) = (TENSOR_LIMIT as u64 + 1, TENSOR_LIMIT as u64);
+        let file = self.file.to_owned();
+        if map.len() == NAME_LIMIT {
             return Err(self.stop(FileError::TooMany {
-                file: self.file.to_owned(),
-                what: "tensors",
-                count,
-                limit,
+                file,
+                what: match names {
+                    Names::Tensors => "tensors",
+                    Names::MetadataKeys => "metadata keys",
+                },
+                count: NAME_LIMIT as u64 + 1,
+                limit: NAME_LIMIT as u64,
             }));
         }
         if map.contains_key(&name) {
-            return Err(self.stop(FileError::DuplicateTensor {
-                file: self.file.to_owned(),
-                tensor: shown(&name),
+            let name = shown(&name);
+            return Err(self.stop(match names {
+                Names::Tensors => FileError::DuplicateTensor { file, tensor: name },
+                Names::MetadataKeys => FileError::DuplicateKey { file, key: name },
             }));
         }
         map.insert(name, value);
@@ -141,10 +153,11 @@ impl<'de> Visitor<'de> for Header<'_> {
                     }));
                 }
                 has_metadata = true;
-                header.metadata = map.next_value_seed(Strings(self.0))?;
+                header.metadata = map.next_value_seed(Strings(self.0, Names::MetadataKeys))?;
             } else {
                 let entry = map.next_value()?;
-                self.0.insert(&mut header.entries, name, entry)?;
+                self.0
+                    .insert(&mut header.entries, Names::Tensors, name, entry)?;
             }
         }
         Ok(header)
@@ -152,7 +165,7 @@ impl<'de> Visitor<'de> for Header<'_> {
 }
 
 /// A map from strings to strings: `__metadata__`, and the `weight_map` of an index.
-struct Strings<'a>(&'a Reader<'a>);
+struct Strings<'a>(&'a Reader<'a>, Names);
 
 impl<'de> DeserializeSeed<'de> for Strings<'_> {
     type Value = BTreeMap<String, String>;
@@ -169,7 +182,7 @@ impl<'de> Visitor<'de> for Strings<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut strings = BTreeMap::new();
         while let Some((name, value)) = map.next_entry::<String, String>()? {
-            self.0.insert(&mut strings, name, value)?;
+            self.0.insert(&mut strings, self.1, name, value)?;
         }
         Ok(strings)
     }
@@ -214,7 +227,7 @@ impl<'de> Visitor<'de> for Index<'_> {
                 if weight_map.is_some() {
                     return Err(A::Error::duplicate_field("weight_map"));
                 }
-                weight_map = Some(map.next_value_seed(Strings(self.0))?);
+                weight_map = Some(map.next_value_seed(Strings(self.0, Names::Tensors))?);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

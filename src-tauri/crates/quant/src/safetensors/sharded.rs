@@ -4,7 +4,7 @@ use super::{
     Safetensors,
     json::{INDEX_LIMIT, weight_map},
 };
-use crate::{FileError, FileErrorKind, Source, TensorInfo, error::shown};
+use crate::{FileError, FileErrorKind, Source, TensorInfo, error::shown, source::open_failed};
 use candle_core::Tensor;
 use std::{collections::BTreeMap, path::Path};
 
@@ -30,26 +30,17 @@ impl ShardedSafetensors {
     /// `NoWeights` where the folder has neither, the errors of [`Safetensors::open`] for each file, and `BadIndex`,
     /// `BadShardName`, `MissingShard`, `MissingFromShard` where the index does not fit its parts.
     pub fn open(folder: &Path) -> Result<Self, FileError> {
+        let file = folder.display().to_string();
         if let Err(error) = std::fs::read_dir(folder) {
             return Err(match error.kind() {
-                std::io::ErrorKind::PermissionDenied => FileError::PermissionDenied {
-                    file: folder.display().to_string(),
-                },
-                std::io::ErrorKind::NotFound => FileError::NotFound {
-                    file: folder.display().to_string(),
-                },
-                _ => FileError::Io {
-                    file: folder.display().to_string(),
-                    source: error,
-                },
+                std::io::ErrorKind::NotADirectory => FileError::NotAFolder { file },
+                _ => open_failed(&file, error),
             });
         }
-        Self::find(&folder.display().to_string(), |name| {
-            match Source::open(&folder.join(name)) {
-                Ok(source) => Ok(Some(source)),
-                Err(error) if error.kind() == FileErrorKind::NotFound => Ok(None),
-                Err(error) => Err(error),
-            }
+        Self::find(&file, |name| match Source::open(&folder.join(name)) {
+            Ok(source) => Ok(Some(source)),
+            Err(error) if error.kind() == FileErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         })
     }
 

@@ -10,6 +10,7 @@ mod chats;
 mod clock;
 mod database;
 mod error;
+mod files;
 mod folder;
 mod library;
 mod messages;
@@ -20,7 +21,11 @@ mod settings;
 mod tree;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{Item, LibraryError, LibraryErrorKind};
+pub use files::{Claim, write_atomically};
 pub use folder::default_folder;
 pub use library::Library;
 pub use models::ModelRow;

@@ -75,7 +75,7 @@ impl Library {
     }
 
     /// The time now, as it is stored.
-    pub(crate) fn now(&self) -> String {
+    pub fn now(&self) -> String {
         rfc3339((self.clock)())
     }
 

@@ -86,8 +86,8 @@ impl Library {
     pub fn chats(&self, search: &str) -> Result<Vec<FoundChat>> {
         let search = search.trim();
         let query = Query::new(search);
-        self.read(|db| {
-            let found = if search.is_empty() {
+        let found = self.read(|db| {
+            let matching = if search.is_empty() {
                 None
             } else if query.terms.is_empty() {
                 Some(matches(db, SIGNS_IN_TITLES, SIGNS_IN_MESSAGES, search)?)
@@ -106,18 +106,26 @@ impl Library {
             let mut list = Vec::new();
             for row in statement.query_map([], chat)? {
                 let chat = row?;
-                let excerpt = match &found {
-                    None => String::new(),
-                    Some(found) => match found.get(&chat.id) {
+                let text = match &matching {
+                    None => None,
+                    Some(matching) => match matching.get(&chat.id) {
                         None => continue,
-                        Some(Some(message)) => excerpt(&content(db, *message)?, &query, search),
-                        Some(None) => excerpt(&chat.title, &query, search),
+                        Some(Some(message)) => Some(content(db, *message)?),
+                        Some(None) => Some(chat.title.clone()),
                     },
                 };
-                list.push(FoundChat { chat, excerpt });
+                list.push((chat, text));
             }
             Ok(list)
-        })
+        })?;
+        // Reading through long texts is not done while others wait for the connection.
+        let list = found.into_iter().map(|(chat, text)| FoundChat {
+            excerpt: text
+                .map(|text| excerpt(&text, &query, search))
+                .unwrap_or_default(),
+            chat,
+        });
+        Ok(list.collect())
     }
 }
 

@@ -18,19 +18,29 @@ thread_local! {
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
+/// No machine has more; asking for it fails here like it fails where memory is not promised before it is there.
+const MOST: usize = 1 << 40;
+
 fn count(asked: usize, freed: usize) {
     LARGEST.set(LARGEST.get().max(asked));
     LIVE.set(LIVE.get() + asked as isize - freed as isize);
     PEAK.set(PEAK.get().max(LIVE.get()));
 }
 
-// SAFETY: everything is handed on to the system's allocator unchanged; the counters are plain cells that never allocate.
+// SAFETY: everything is handed on to the system's allocator unchanged, or refused with the null that stands for it; the counters
+// are plain cells that never allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() > MOST {
+            return std::ptr::null_mut();
+        }
         count(layout.size(), 0);
         unsafe { System.alloc(layout) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.size() > MOST {
+            return std::ptr::null_mut();
+        }
         count(layout.size(), 0);
         unsafe { System.alloc_zeroed(layout) }
     }

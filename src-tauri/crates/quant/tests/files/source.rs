@@ -111,10 +111,10 @@ fn a_file_that_shrinks_is_told_from_a_damaged_one() {
 
 #[test]
 fn no_memory_is_an_error() {
-    // Larger than any address space hands out, and yet a file: sparse, where the file system allows it.
+    // A sparse file of 4 TiB; the allocator of these tests refuses to give that much.
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("sparse.gguf");
-    let weights = 1u64 << 58;
+    let weights = 1u64 << 42;
     let header = GgufBuilder::default()
         .tensor("w", &[weights], 24, &[0; 32])
         .build();
@@ -128,7 +128,7 @@ fn no_memory_is_an_error() {
         return;
     }
     let gguf = Gguf::open(Source::open(&path).expect("a file")).expect("a sound header");
-    let error = gguf.read_bytes("w").expect_err("2^58 bytes");
-    check_error("2^58 bytes", &error, "OutOfMemory");
+    let error = gguf.read_bytes("w").expect_err("2^42 bytes");
+    check_error("2^42 bytes", &error, "OutOfMemory");
     assert_eq!(error.kind(), FileErrorKind::OutOfMemory);
 }

@@ -2,6 +2,10 @@
 
 use crate::{FileError, Source, TensorInfo, WeightType, error::shown};
 use candle_core::{CpuStorage, Device, Tensor, quantized};
+use half::{
+    f16,
+    slice::{HalfBitsSliceExt, HalfFloatSliceExt},
+};
 use std::borrow::Cow;
 
 /// Weights decoded at a time: a whole number of every block, 1 MiB as f32, so that the intermediate stays in cache.
@@ -81,10 +85,10 @@ impl Aligned {
 
 fn decode(weight_type: WeightType, bytes: &[u8], target: &mut [f32]) -> candle_core::Result<()> {
     match weight_type {
+        // By slices: one at a time, `half` asks for the processor's abilities each time.
         WeightType::F16 => bytemuck::cast_slice::<u8, u16>(bytes)
-            .iter()
-            .zip(target)
-            .for_each(|(&bits, weight)| *weight = half::f16::from_bits(bits).to_f32()),
+            .reinterpret_cast::<f16>()
+            .convert_to_f32_slice(target),
         WeightType::BF16 => bytemuck::cast_slice::<u8, u16>(bytes)
             .iter()
             .zip(target)
@@ -98,9 +102,10 @@ fn decode(weight_type: WeightType, bytes: &[u8], target: &mut [f32]) -> candle_c
             .zip(target)
             .for_each(|(&bits, weight)| *weight = f8e4m3(bits)),
         // The upper half of an f16, by design.
-        WeightType::F8E5M2 => bytes.iter().zip(target).for_each(|(&bits, weight)| {
-            *weight = half::f16::from_bits(u16::from(bits) << 8).to_f32()
-        }),
+        WeightType::F8E5M2 => bytes
+            .iter()
+            .zip(target)
+            .for_each(|(&bits, weight)| *weight = f16::from_bits(u16::from(bits) << 8).to_f32()),
         _ => {
             let Some(dtype) = weight_type.ggml_dtype() else {
                 candle_core::bail!("no decoder for {weight_type}");

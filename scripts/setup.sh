@@ -12,6 +12,10 @@
 purpose=${1:?"setup.sh needs to know what for: demo, run, dist or test"}
 case $purpose in demo | run | dist | test) ;; *) fail "setup.sh does not know '$purpose'" ;; esac
 
+if [ "$purpose" = test ] && [ "$(uname -s)" != Linux ]; then
+    fail "make test needs Linux: WebDriver cannot drive the web view of other systems the same way"
+fi
+
 RUST=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 NODE=24.21.0
 NPM=11.21.2
@@ -119,7 +123,7 @@ is_debian_like() {
 
 print_rust_and_node() {
     say "  $RUSTUP_COMMAND    # not tested"
-    say "  rustup toolchain install $RUST --profile minimal --component clippy --component rustfmt    # not tested"
+    say "  ~/.cargo/bin/rustup toolchain install $RUST --profile minimal --component clippy --component rustfmt    # not tested"
     [ -z "${1:-}" ] || say "  $1"
 }
 
@@ -151,12 +155,10 @@ print_commands() {
         Darwin*)
             say "  xcode-select --install    # not tested"
             print_rust_and_node "brew install node    # not tested"
-            [ "$purpose" != test ] || say "  WebDriver cannot drive the web view of macOS: make test needs Linux"
             ;;
         *)
             say "  winget install Microsoft.VisualStudio.2022.BuildTools    # not tested; choose 'Desktop development with C++'"
             say "  winget install OpenJS.NodeJS.LTS Rustlang.Rustup    # not tested"
-            [ "$purpose" != test ] || say "  make test needs Linux"
             ;;
     esac
 }
@@ -202,7 +204,7 @@ do_step() {
     heading "Installing: $1"
     mkdir -p "$TOOLS"
     case $1 in
-        rustup) sh -c "$RUSTUP_COMMAND" ;;
+        rustup) bash -o pipefail -c "$RUSTUP_COMMAND" ;;
         toolchain) rustup toolchain install "$RUST" --profile minimal --component clippy --component rustfmt ;;
         node) install_node ;;
         tauri-driver) cargo install --quiet --locked --root "$TOOLS" --version "$TAURI_DRIVER" tauri-driver ;;
@@ -248,7 +250,7 @@ if [ ${#packages[@]} -gt 0 ]; then
             apt-get install -q -y --no-install-recommends -o Dpkg::Use-Pty=0 "${packages[@]}"
     } >target/apt.log || fail "apt-get failed; see target/apt.log"
 fi
-for step in ${steps[@]+"${steps[@]}"}; do do_step "$step"; done
+for step in ${steps[@]+"${steps[@]}"}; do do_step "$step" || fail "$step could not be installed"; done
 
 look
 if [ ${#packages[@]} -gt 0 ] || [ ${#steps[@]} -gt 0 ]; then

@@ -50,7 +50,9 @@ export function duration(milliseconds: number): string {
 /** "about 12 s left"; nothing while it cannot be told. */
 export function left(seconds: number | null): string {
   if (seconds === null) return '';
-  return seconds < 1 ? 'less than 1 s left' : `about ${duration(Math.ceil(seconds) * 1000)} left`;
+  if (seconds < 1) return 'less than 1 s left';
+  const whole = Math.ceil(seconds);
+  return `about ${whole < 60 ? `${whole} s` : duration(whole * 1000)} left`;
 }
 
 /** 42.5 tokens/s; the last digit that means something. */

@@ -25,9 +25,8 @@ const marked = new Marked({
     image: ({ href, text }) => address(href, escapeHtml(text ? `image: ${text}` : 'image')),
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
     heading({ tokens, depth }) {
-      // The page has its own first two levels.
-      const level = Math.min(6, depth + 2);
-      return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>`;
+      // Below the chat's title, and never a level left out: a model's own levels mean little outside its answer.
+      return `<h2 class="level-${depth}">${this.parser.parseInline(tokens)}</h2>`;
     },
     code({ text, lang }) {
       const language = (lang ?? '').trim().split(/\s/)[0] ?? '';
@@ -45,9 +44,7 @@ const marked = new Marked({
 
 const allowed = {
   ALLOWED_TAGS:
-    'p br hr strong em del code pre span div button ul ol li blockquote h3 h4 h5 h6 table thead tbody tr th td'.split(
-      ' ',
-    ),
+    'p br hr strong em del code pre span div button ul ol li blockquote h2 table thead tbody tr th td'.split(' '),
   ALLOWED_ATTR: ['class', 'role', 'tabindex', 'type', 'start', 'data-url', 'data-copy', 'aria-label'],
   ALLOW_DATA_ATTR: false,
 };
@@ -67,12 +64,13 @@ export interface Split {
  * Cuts a text into blocks. While it streams, only its end is read again: every block but the last two is as it was
  * (two, since a list or a quotation may take a new line into the block before).
  */
-export function split(text: string, before: Split = { text: '', blocks: [] }): Split {
+export function split(raw: string, before: Split = { text: '', blocks: [] }): Split {
+  const text = raw.replace(/\r\n?/g, '\n');
   const kept = text.startsWith(before.text) ? before.blocks.slice(0, -2) : [];
   const from = kept.reduce((sum, block) => sum + block.length, 0);
   const rest = text.slice(from);
   const blocks = marked.lexer(rest).map(({ raw }) => raw);
-  // The lexer may tidy line ends and tabs; where its blocks no longer add up to the text, all of it is one block.
+  // Where its blocks do not add up to the text, all of it is one block.
   const whole = blocks.join('') === rest ? blocks : rest === '' ? [] : [rest];
   return { text, blocks: [...kept, ...whole] };
 }

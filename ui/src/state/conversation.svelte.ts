@@ -37,6 +37,8 @@ class Conversation {
   error = $state.raw<ApiError | null>(null);
   draft = $state('');
   readonly drafts = new Drafts(localStorage);
+  /** The chat that was asked for last; its view may still be on its way. */
+  #chat: number | null = null;
   #retry: (() => Promise<void>) | null = null;
   #asked = 0;
 
@@ -53,6 +55,7 @@ class Conversation {
   async open(chat: number | null): Promise<void> {
     if (chat !== null && chat === this.id) return;
     this.error = null;
+    this.#chat = chat;
     this.draft = this.drafts.get(chat);
     this.view = null;
     if (chat === null) {
@@ -79,7 +82,7 @@ class Conversation {
 
   setDraft(text: string): void {
     this.draft = text;
-    this.drafts.set(this.id, text);
+    this.drafts.set(this.#chat, text);
   }
 
   async send(content: string): Promise<void> {
@@ -92,6 +95,7 @@ class Conversation {
       chat_id = created.summary.id;
       this.view = created;
       this.drafts.set(null, '');
+      this.#chat = chat_id;
       app.go('chat', chat_id);
     }
     // What was typed is given back when it could not be sent.

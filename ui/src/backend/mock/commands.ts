@@ -80,9 +80,7 @@ export function commands(core: Core): Backend['call'] {
     settings_set: (settings) => structuredClone((core.settings = structuredClone(settings))),
 
     models_list: () => structuredClone({ models: core.models, state: core.state }),
-    model_pick: ({ kind }) => ({
-      path: kind === 'folder' ? '/home/ada/models/stories260k' : '/home/ada/models/TinyLlama-1.1B-Chat',
-    }),
+    model_pick: ({ kind }) => ({ path: core.pick?.[kind] ?? null }),
     model_inspect: ({ path }) => {
       const found = onDisk[path] ?? core.models.find((model) => model.path === path)?.inspection;
       if (!found) throw fail('model_not_found', `There is no model at ${path}.`, 'Locate the file or folder.');

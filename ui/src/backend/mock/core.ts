@@ -58,6 +58,11 @@ export class Core {
   seq = 0;
   /** Milliseconds between two pieces of an answer. */
   pace = 24;
+  /** What the native dialog gives; null is a person who cancels. */
+  pick: { folder: string; file: string } | null = {
+    folder: '/home/ada/models/stories260k',
+    file: '/home/ada/models/TinyLlama-1.1B-Chat',
+  };
   /** Chats whose answer is to stop. */
   stopping = new Set<number>();
   #nextChat = 1;

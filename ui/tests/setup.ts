@@ -1,0 +1,24 @@
+import { cleanup, configure } from '@testing-library/svelte';
+import { afterEach } from 'vitest';
+
+// jsdom has dialogs without their methods, no layout to observe or scroll, and nothing to draw on.
+HTMLDialogElement.prototype.showModal = function () {
+  this.open = true;
+};
+HTMLDialogElement.prototype.close = function () {
+  if (!this.open) return;
+  this.open = false;
+  this.dispatchEvent(new Event('close'));
+};
+Element.prototype.scrollIntoView = () => undefined;
+HTMLCanvasElement.prototype.getContext = () => null;
+window.ResizeObserver = class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
+
+// Two slow cores share this with a compiler.
+configure({ asyncUtilTimeout: 8000 });
+
+afterEach(cleanup);

@@ -16,7 +16,7 @@ describe('a chat', () => {
     await waitFor(() => expect(states()).toEqual(['complete']));
     expect(texts('message-user')).toEqual(['What is 7 + 5?']);
     expect((await one('message-assistant')).textContent).toContain('7 + 5 = 12.');
-    expect((await one('badge-speed')).textContent).toMatch(/tokens\/s · first after/);
+    expect((await one('badge-speed')).textContent).toMatch(/tokens\/s · .+ to first token/);
     await waitFor(() => expect(texts('sidebar-chat')).toEqual(['What is 7 + 5?']));
     expect((await one('gauge')).textContent).toMatch(/tokens/);
     expect(calls.filter(({ name }) => name === 'chat_create')).toHaveLength(1);

@@ -18,7 +18,7 @@ export const knobs: Knob[] = [
     name: 'temperature',
     label: 'Temperature',
     about: '0 always takes the likeliest word; 1 draws as the model says; more is wilder.',
-    unit: 'no unit',
+    unit: '0 to 2',
     low: 0,
     high: 2,
     step: 0.05,

@@ -42,6 +42,17 @@ impl Decoder {
         &self.spec
     }
 
+    /// Whether matrices are multiplied in the blocks they are stored in.
+    pub fn has_blocks(&self) -> bool {
+        let projections = self
+            .layers
+            .iter()
+            .map(|layer| &layer.attention.query.weight);
+        projections
+            .chain([&self.output])
+            .any(|matrix| matches!(matrix, Matrix::Blocks(_)))
+    }
+
     /// Bytes of the weights in memory.
     pub fn weight_bytes(&self) -> u64 {
         let layers: u64 = self

@@ -31,12 +31,6 @@ pub enum ModelError {
         /// What was opened.
         path: PathBuf,
     },
-    /// The folder has a config but no weights.
-    #[error("{} has no safetensors files.", path.display())]
-    NoWeights {
-        /// The folder.
-        path: PathBuf,
-    },
     /// A JSON file does not parse, or is far too large.
     #[error("{file} is damaged: {reason}.")]
     Json {

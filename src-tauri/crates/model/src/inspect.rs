@@ -22,19 +22,19 @@ pub struct Inspection {
     /// The type most weights are stored in: `F32`, `BF16`, `Q4_K` …
     pub weight_type: String,
     /// Layers.
-    pub layers: usize,
+    pub layers: u32,
     /// Width of the residual stream.
-    pub hidden_size: usize,
+    pub hidden_size: u32,
     /// Attention heads.
-    pub heads: usize,
+    pub heads: u32,
     /// Key/value heads.
-    pub kv_heads: usize,
+    pub kv_heads: u32,
     /// Tokens in the vocabulary.
-    pub vocabulary: usize,
+    pub vocabulary: u32,
     /// Longest context, tokens.
-    pub context_tokens: usize,
+    pub context_tokens: u32,
     /// Tensors in the files.
-    pub tensors: usize,
+    pub tensors: u32,
 }
 
 /// Opens the files and tells what they hold; the same checks as before loading.
@@ -48,6 +48,7 @@ pub fn inspect(location: &ModelLocation) -> Result<Inspection, ModelError> {
 impl ModelFiles {
     /// What these files say.
     pub fn inspection(&self) -> Inspection {
+        // A checked spec has no count beyond 2^27; a file, no more than 2^20 tensors.
         let spec = self.spec();
         let mut by_type: BTreeMap<&str, u64> = BTreeMap::new();
         for info in self.tensors().values() {
@@ -64,13 +65,13 @@ impl ModelFiles {
                 .weight_memory_bytes()
                 .saturating_add(spec.cache_bytes(spec.context_tokens)),
             weight_type: most.map(|(name, _)| name.to_owned()).unwrap_or_default(),
-            layers: spec.layers,
-            hidden_size: spec.hidden_size,
-            heads: spec.attention.heads,
-            kv_heads: spec.attention.kv_heads,
-            vocabulary: spec.vocabulary,
-            context_tokens: spec.context_tokens,
-            tensors: self.tensors().len(),
+            layers: spec.layers as u32,
+            hidden_size: spec.hidden_size as u32,
+            heads: spec.attention.heads as u32,
+            kv_heads: spec.attention.kv_heads as u32,
+            vocabulary: spec.vocabulary as u32,
+            context_tokens: spec.context_tokens as u32,
+            tensors: self.tensors().len() as u32,
         }
     }
 }

@@ -26,7 +26,7 @@ pub use inspect::{Inspection, inspect};
 pub use load::{LoadProgress, LoadedDecoder, OpenOptions};
 pub use location::{Format, ModelFiles, ModelLocation};
 /// What a GGUF file says beside its weights: crates above read vocabularies and templates from it.
-pub use nc_quant::{FileError, FileErrorKind, Gguf};
+pub use nc_quant::{FileError, FileErrorKind, Gguf, Metadata};
 pub use sampler::{Sampler, Sampling};
 pub use spec::{
     AttentionShape, DecoderSpec, LayerTensor, Mlp, MlpKind, Norm, Pairing, Positions, Rotary,

@@ -238,10 +238,7 @@ impl Loader<'_> {
     fn full(&mut self, role: TensorRole) -> Result<Tensor, ModelError> {
         self.report()?;
         let name = self.files.tensor_name(role);
-        let tensor = match self.files.weights() {
-            Weights::Safetensors(files) => files.read_f32(&name)?,
-            Weights::Gguf(file) => file.read_f32(&name)?,
-        };
+        let tensor = self.files.read_f32(&name)?;
         let finite = {
             let (storage, _) = tensor.storage_and_layout();
             match &*storage {

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use candle_core::Tensor;
 use nc_quant::{Gguf, ShardedSafetensors, Source, TensorInfo};
 use serde_json::Value;
 
@@ -30,6 +31,18 @@ pub enum ModelLocation {
     },
 }
 
+impl ModelLocation {
+    /// A folder or a file on disk.
+    pub fn from_path(path: impl Into<PathBuf>) -> Self {
+        Self::Path(path.into())
+    }
+
+    /// Files inside the program.
+    pub fn embedded(name: &'static str, files: &'static [(&'static str, &'static [u8])]) -> Self {
+        Self::Embedded { name, files }
+    }
+}
+
 /// The form a model comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -39,6 +52,16 @@ pub enum Format {
     Gguf,
     /// A Hugging Face folder inside the program.
     BuiltIn,
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::HuggingFace => "Hugging Face folder",
+            Self::Gguf => "GGUF",
+            Self::BuiltIn => "built in",
+        })
+    }
 }
 
 /// A model's files, opened: configuration and headers are read and checked, weights are not.
@@ -225,6 +248,17 @@ impl ModelFiles {
 
     pub(crate) fn weights(&self) -> &Weights {
         &self.weights
+    }
+
+    /// A tensor by its name in the files, decoded to f32.
+    ///
+    /// # Errors
+    /// [`ModelError::File`].
+    pub fn read_f32(&self, name: &str) -> Result<Tensor, ModelError> {
+        Ok(match &self.weights {
+            Weights::Safetensors(files) => files.read_f32(name)?,
+            Weights::Gguf(file) => file.read_f32(name)?,
+        })
     }
 
     /// What these files call a tensor.

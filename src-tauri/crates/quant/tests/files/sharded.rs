@@ -159,3 +159,36 @@ fn folders_without_weights() {
     std::fs::create_dir(folder.path().join("model.safetensors")).expect("created");
     check(folder.path(), "NotAFile");
 }
+
+#[test]
+fn a_real_checkpoint_is_read_as_the_reference_reads_it() {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data/models/stories260k");
+    let Ok(bytes) = std::fs::read(folder.join("model.safetensors")) else {
+        eprintln!(
+            "{} is not here: only our own files were read",
+            folder.display()
+        );
+        return;
+    };
+    let checkpoint = ShardedSafetensors::open(&folder).expect("a sound checkpoint");
+    let reference = ::safetensors::SafeTensors::deserialize(&bytes).expect("a sound file");
+    assert_eq!(checkpoint.tensors().len(), reference.len());
+    for (name, info) in checkpoint.tensors() {
+        let view = reference.tensor(name).expect("the same tensors");
+        assert_eq!(info.shape, view.shape(), "{name}");
+        let expected: Vec<f32> = view
+            .data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect();
+        let weights = checkpoint
+            .read_f32(name)
+            .expect(name)
+            .flatten_all()
+            .expect(name);
+        assert_eq!(weights.to_vec1::<f32>().expect(name), expected, "{name}");
+    }
+}

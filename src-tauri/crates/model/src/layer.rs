@@ -1,12 +1,12 @@
 //! One layer: attention, then the feed-forward part, each behind a norm and added to the residual stream.
 
-use candle_core::{D, Device, Tensor};
+use candle_core::{Device, Tensor};
 use candle_nn::ops;
 
 use crate::cache::LayerCache;
 use crate::rotary::Turns;
 use crate::weights::Projection;
-use crate::{AttentionShape, MlpKind, ModelError, Norm};
+use crate::{AttentionShape, MlpKind, ModelError, Norm, one_row};
 
 /// Normalises `(T, hidden)` with a weight `(hidden)`.
 #[derive(Debug)]
@@ -95,27 +95,34 @@ impl Attention {
         let values = split(self.value.forward(x)?, kv_heads)?;
         let (keys, values) = cache.write(pass.position, &keys, &values)?;
 
-        // The query heads that share a key/value head lie side by side: they become more rows of one product,
-        // so that keys and values are never repeated in memory. (kv_heads, groups · T, head_dim)
-        let groups = heads / kv_heads;
-        let queries = queries.reshape((kv_heads, groups * tokens, head_dim))?;
-        let scores = (queries.matmul(&keys.t()?)? * (1.0 / (head_dim as f64).sqrt()))?;
-        let scores = match &pass.mask {
-            None => scores,
-            Some(mask) => {
-                let seen = scores.dim(D::Minus1)?;
-                scores
-                    .reshape((heads, tokens, seen))?
-                    .broadcast_add(mask)?
-                    .reshape((kv_heads, groups * tokens, seen))?
-            }
+        let attended = match &pass.mask {
+            None => one_row::attend(&queries, &keys, &values)?,
+            Some(mask) => self.attend(&queries, &keys, &values, mask)?,
         };
-        let attended = ops::softmax_last_dim(&scores)?.matmul(&values)?;
         let joined = attended
-            .reshape((heads, tokens, head_dim))?
             .transpose(0, 1)?
             .reshape((tokens, heads * head_dim))?;
         self.output.forward(&joined)
+    }
+
+    /// Queries `(heads, T, head_dim)` over keys and values `(kv_heads, seen, head_dim)`, giving `(heads, T, head_dim)`.
+    fn attend(
+        &self,
+        queries: &Tensor,
+        keys: &Tensor,
+        values: &Tensor,
+        mask: &Tensor,
+    ) -> Result<Tensor, ModelError> {
+        let (heads, tokens, head_dim) = queries.dims3()?;
+        let (kv_heads, seen, _) = keys.dims3()?;
+        // The query heads that share a key/value head lie side by side: they become more rows of one product,
+        // so that keys and values are never repeated in memory. (kv_heads, groups · T, head_dim)
+        let rows = heads / kv_heads * tokens;
+        let queries = queries.reshape((kv_heads, rows, head_dim))?;
+        let scores = (queries.matmul(&keys.t()?)? * (1.0 / (head_dim as f64).sqrt()))?;
+        let scores = scores.reshape((heads, tokens, seen))?.broadcast_add(mask)?;
+        let weights = ops::softmax_last_dim(&scores)?.reshape((kv_heads, rows, seen))?;
+        Ok(weights.matmul(values)?.reshape((heads, tokens, head_dim))?)
     }
 }
 

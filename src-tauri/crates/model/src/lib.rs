@@ -13,6 +13,7 @@ mod inspect;
 mod layer;
 mod load;
 mod location;
+mod one_row;
 mod rotary;
 mod sampler;
 mod spec;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::quantized::{QMatMul, QTensor};
 use candle_core::{Module, Tensor};
 
-use crate::ModelError;
+use crate::{ModelError, one_row};
 
 /// A matrix `(out, in)`. Cloning shares the weights.
 #[derive(Debug, Clone)]
@@ -20,6 +20,7 @@ impl Matrix {
     /// `x · Wᵀ`: `(T, in)` to `(T, out)`.
     pub(crate) fn multiply(&self, x: &Tensor) -> Result<Tensor, ModelError> {
         Ok(match self {
+            Self::Full(weights) if x.dim(0)? == 1 => one_row::multiply(x, weights)?,
             Self::Full(weights) => x.matmul(&weights.t()?)?,
             Self::Blocks(blocks) => {
                 QMatMul::QTensor(Arc::clone(blocks)).forward(&x.contiguous()?)?

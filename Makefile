@@ -21,7 +21,7 @@ dist: ## .deb and .rpm packages, into target/release/bundle
 fresh: ## proof that git and make are enough: run and test in a new minimal Debian (needs root)
 	@scripts/fresh.sh
 
-interop: ## tests against other people's programs from PyPI, and licences (slow)
+interop: ## tests against other programs from PyPI, licences, these scripts (slow)
 	@scripts/interop.sh
 
 fmt: ## format Rust and the page

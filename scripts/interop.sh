@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# interop.sh: tests against other people's programs from PyPI, in a virtual environment, and the licences of all
-# dependencies. Slow; run before an issue is resolved, not in continuous integration.
+# interop.sh: tests against other people's programs from PyPI, in a virtual environment; the licences of all
+# dependencies; and these scripts. Slow; run before an issue is resolved, not in continuous integration.
 
 . "$(dirname "$0")/common.sh"
 
@@ -9,6 +9,10 @@ CARGO_DENY=0.20.2
 need_path tests/interop/requirements.txt "the programs to test against, with their versions"
 scripts/setup.sh demo
 have python3 || fail "python3 is missing: apt-get install python3 python3-venv"
+have shellcheck || fail "shellcheck is missing: apt-get install shellcheck"
+
+heading "Scripts"
+shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run
 
 if ! have cargo-deny; then
     heading "Building cargo-deny $CARGO_DENY (about 4 minutes)"

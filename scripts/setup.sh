@@ -65,7 +65,6 @@ look() {
             need_command xdotool xdotool
             need_command dbus-run-session dbus
             need_command import imagemagick
-            need_command shellcheck shellcheck
         fi
     fi
     if ! rust_is_fit; then
@@ -139,17 +138,17 @@ print_commands() {
     case "$system $id" in
         Linux*" fedora "* | Linux*" rhel "*)
             say "  sudo dnf install gcc gcc-c++ make pkgconf-pkg-config webkit2gtk4.1-devel gtk3-devel nodejs npm curl    # not tested"
-            [ "$purpose" != test ] || say "  sudo dnf install xorg-x11-server-Xvfb xorg-x11-xauth webkit2gtk-driver xdotool dbus-daemon ImageMagick ShellCheck    # not tested"
+            [ "$purpose" != test ] || say "  sudo dnf install xorg-x11-server-Xvfb xorg-x11-xauth webkit2gtk-driver xdotool dbus-daemon ImageMagick    # not tested"
             print_rust_and_node
             ;;
         Linux*" arch "*)
             say "  sudo pacman -S --needed base-devel webkit2gtk-4.1 gtk3 nodejs npm curl    # not tested"
-            [ "$purpose" != test ] || say "  sudo pacman -S --needed xorg-server-xvfb xorg-xauth xdotool dbus imagemagick shellcheck    # not tested; webkit2gtk-4.1 has WebKitWebDriver"
+            [ "$purpose" != test ] || say "  sudo pacman -S --needed xorg-server-xvfb xorg-xauth xdotool dbus imagemagick    # not tested; webkit2gtk-4.1 has WebKitWebDriver"
             print_rust_and_node
             ;;
         Linux*)
             say "  install a C compiler, pkg-config, WebKitGTK 4.1 and GTK 3 with their headers, and curl    # not tested"
-            [ "$purpose" != test ] || say "  install Xvfb, xauth, WebKitWebDriver, xdotool, dbus-run-session, ImageMagick and shellcheck    # not tested"
+            [ "$purpose" != test ] || say "  install Xvfb, xauth, WebKitWebDriver, xdotool, dbus-run-session and ImageMagick    # not tested"
             print_rust_and_node
             ;;
         Darwin*)

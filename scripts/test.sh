@@ -73,19 +73,15 @@ check page-types in_folder ui npm run check
 check page-lint in_folder ui npm run lint
 tests page-tests '^ *Tests  ' in_folder ui npm test
 check page-budget in_folder ui npm run budget
-check scripts-lint shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run
 check rust-format cargo fmt --all --check
 check rust-clippy cargo clippy --locked --workspace --all-targets -- -D warnings
 check rust-docs document
-if have cargo-deny; then
-    check rust-licences cargo deny --log-level error check licenses bans sources
-fi
 # The binaries first: tests start them.
 check rust-build cargo build --locked --workspace --bins
 tests rust-tests '^test result:' cargo test --locked --workspace --no-fail-fast
 tests window-tests '^ *Tests  ' drive_the_window
 
-heading "Steps"
+heading "Steps (make interop checks the dependencies' licences and these scripts)"
 printf '%s\n' "${table[@]}"
 grep -hE '^test result:|^ *Tests  ' "$logs"/{rust,page,window}-tests.log || true
 printf '%s\n' "${summaries[@]}"

@@ -15,8 +15,8 @@ use time::OffsetDateTime;
 use super::{json, strftime};
 use crate::error::{Result, TextError};
 
-/// Steps that one rendering may take; a conversation of 1,000 turns needs a few hundred thousand.
-const STEPS: u64 = 5_000_000;
+/// Steps that one rendering may take: a turn needs about a hundred, so this is enough for 10,000 of them.
+const STEPS: u64 = 2_000_000;
 /// Bytes that one rendering may write.
 const OUTPUT_BYTES: usize = 64 << 20;
 /// The template's name inside its environment.
@@ -29,8 +29,31 @@ pub(super) const NOW: &str = "now_unix_seconds";
 #[error("{0}")]
 struct Raised(String);
 
+/// Stack of the thread that a template runs on. Values can be nested as deep as there are steps to nest them, and are taken
+/// apart by recursion; the address space is reserved, and memory is used only as far as the stack really grows.
+const STACK_BYTES: usize = 256 << 20;
+
+/// Runs something that may need a deep stack.
+fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let failed = |cause: String| TextError::TemplateFailed { line: 0, cause };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("chat template".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work)
+            .map_err(|error| failed(format!("no thread could be started: {error}")))?;
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(failed("the template engine broke off".to_owned())))
+    })
+}
+
 /// Parses a template under the settings of the transformers library.
 pub(super) fn compile(source: String) -> Result<Environment<'static>> {
+    on_a_deep_stack(|| parse(source))
+}
+
+fn parse(source: String) -> Result<Environment<'static>> {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder()
         .trim_blocks(true)
@@ -54,6 +77,13 @@ pub(super) fn compile(source: String) -> Result<Environment<'static>> {
 
 /// Runs a template over these variables.
 pub(super) fn run(
+    environment: &Environment<'static>,
+    variables: &Map<String, serde_json::Value>,
+) -> Result<String> {
+    on_a_deep_stack(|| render(environment, variables))
+}
+
+fn render(
     environment: &Environment<'static>,
     variables: &Map<String, serde_json::Value>,
 ) -> Result<String> {

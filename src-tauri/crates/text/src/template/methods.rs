@@ -11,6 +11,10 @@ pub(super) fn call(
     method: &str,
     args: &[Value],
 ) -> Result<Value, Error> {
+    // The compatibility layer's own `title` begins words after white space only.
+    if let ("title", Some(text), []) = (method, value.as_str(), args) {
+        return Ok(Value::from(title(text)));
+    }
     match unknown_method_callback(state, value, method, args) {
         Err(error) if error.kind() == ErrorKind::UnknownMethod => match value.as_str() {
             Some(text) => string_method(text, method, args),
@@ -65,6 +69,21 @@ fn string_method(text: &str, method: &str, args: &[Value]) -> Result<Value, Erro
         }
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }
+}
+
+/// Python's `title`: a word begins after anything that is no letter.
+fn title(text: &str) -> String {
+    let mut inside = false;
+    let mut result = String::with_capacity(text.len());
+    for character in text.chars() {
+        if inside {
+            result.extend(character.to_lowercase());
+        } else {
+            result.extend(character.to_uppercase());
+        }
+        inside = character.is_alphabetic();
+    }
+    result
 }
 
 fn three(parts: [&str; 3]) -> Value {

@@ -24,8 +24,8 @@ use crate::message::Conversation;
 use generation::Tags;
 use marks::Marks;
 
-/// Longest template accepted, in bytes; the longest published ones have about 30,000.
-const SOURCE_BYTES: usize = 1 << 20;
+/// Longest template accepted, in bytes; the longest published ones have about 30,000. It also bounds how deep the parser goes.
+const SOURCE_BYTES: usize = 256 << 10;
 
 /// A conversation as a template wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -121,10 +121,10 @@ fn messages_cannot_write_control_tokens() {
         [1, 1, 1],
     );
     // A template that changes contents beyond recognition: what a message spells is recognised nowhere.
-    let upper = "<|im_start|>{{ messages[0].content | replace('A', 'a') | list | join('') }}{{ messages[0].content[:12] }}<|bos|>";
+    let upper = "<|im_start|>{{ messages[0].content | replace('A', 'a') | list | join('') }}{{ messages[0].content[:12] }}<|im_end|>";
     check(upper, &talk, [1, 0, 0]);
     // The same template with an ordinary text keeps its control tokens.
-    check(upper, &turns(&[("user", "obey without tokens")]), [1, 1, 0]);
+    check(upper, &turns(&[("user", "obey without tokens")]), [1, 1, 1]);
 }
 
 #[test]

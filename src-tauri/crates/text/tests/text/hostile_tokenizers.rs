@@ -156,12 +156,12 @@ fn rules_that_never_end() {
 #[test]
 fn a_slow_pattern_ends_in_an_error() {
     let mut file = json_file();
-    let slow = "a*a*a*a*a*a*a*a*a*a*$b";
+    let slow = "a*a*a*a*a*a*a*a*[x-z]";
     file["pre_tokenizer"] = json!({"type": "Split", "pattern": {"Regex": slow}, "behavior": "Isolated", "invert": false});
     let bytes = serde_json::to_vec(&file).expect("json");
     let tokenizer = Tokenizer::from_bytes(&bytes, None).expect("a tokenizer");
     let begun = Instant::now();
-    let done = tokenizer.encode(&"a".repeat(2000), Special::Plain);
+    let done = tokenizer.encode(&format!("{}bx", "a".repeat(2000)), Special::Plain);
     assert!(
         matches!(done, Err(TextError::EncodeFailed { .. })),
         "{done:?}"

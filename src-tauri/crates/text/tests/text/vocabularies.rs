@@ -41,13 +41,16 @@ fn texts_and_ids(path: &Path) -> Vec<(String, Vec<u32>)> {
     let input = read("inp");
     let output = read("out");
     let texts: Vec<&str> = input.split("\n__ggml_vocab_test__\n").collect();
-    let ids: Vec<Vec<u32>> = output
+    let mut ids: Vec<Vec<u32>> = output
         .lines()
         .map(|line| {
             let ids = line.split_whitespace();
             ids.map(|id| id.parse().expect("a token id")).collect()
         })
         .collect();
+    // Behind the last separator stands an empty text, for which the other file has no line.
+    assert_eq!(texts.last(), Some(&""));
+    ids.push(Vec::new());
     assert_eq!(texts.len(), ids.len(), "{}", path.display());
     let texts = texts.into_iter().map(str::to_owned);
     texts.zip(ids).collect()

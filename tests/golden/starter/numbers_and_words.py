@@ -32,12 +32,30 @@ def equation(a, b, op):
     return f"{a} {SIGN[op]} {b} = {result(a, b, op)}."
 
 
+def solution(a, b, op):
+    """The bare equation; with three digits the columns come first, from the ones on, as one does it on paper."""
+    if op in "*/" or max(a, b) < 100:
+        return equation(a, b, op)
+    steps, carry = [], 0
+    for place in (1, 10, 100):
+        x, y, one = a // place % 10, b // place % 10, f" {op} 1" if carry else ""
+        if op == "+":
+            value = x + y + carry
+            carry = int(value > 9)
+        else:
+            value = x - y - carry
+            carry = int(value < 0)
+            x, value = x + 10 * carry, value + 10 * carry
+        steps.append(f"{x} {op} {y}{one} = {value}")
+    return ", ".join(steps) + ", so " + equation(a, b, op)
+
+
 def _number(rng, digits):
     return rng.randrange(0 if digits == 1 else 10 ** (digits - 1), 10 ** digits)
 
 
-def problem(rng):
-    """A random problem (a, b, operation) that is not held out."""
+def problem(rng, large=True):
+    """A random problem (a, b, operation) that is not held out; `large` allows three digits."""
     while True:
         op = rng.choices("+-*/", (46, 34, 15, 5))[0]
         if op == "*":
@@ -46,12 +64,12 @@ def problem(rng):
             b = rng.randrange(1, 13)
             a = b * rng.randrange(13)
         else:
-            digits = rng.choices((1, 2, 3), (10, 48, 42))[0]
+            digits = rng.choices((1, 2, 3), (14, 62, 24 if large else 0))[0]
             other = digits if rng.random() < 0.7 else rng.randrange(1, digits + 1)
             a, b = _number(rng, digits), _number(rng, other)
             if op == "+" and rng.random() < 0.5:
                 a, b = b, a
-            if op == "-" and a < b and rng.random() < 0.8:
+            if op == "-" and a < b and (digits == 3 or rng.random() < 0.85):
                 a, b = b, a
         if not held_out(a, b, op):
             return a, b, op
@@ -60,15 +78,25 @@ def problem(rng):
 def arithmetic(rng):
     a, b, op = problem(rng)
     question = rng.choice(ASK[op]).format(a=a, b=b)
-    return expand(rng, rng.choice(AROUND)).replace("{q}", question).strip(), equation(a, b, op)
+    return expand(rng, rng.choice(AROUND)).replace("{q}", question).strip(), solution(a, b, op)
 
 
 def drill(rng):
     """Several problems at once, answered as a list."""
-    problems = [problem(rng) for _ in range(rng.randrange(2, 7))]
+    problems = [problem(rng, large=False) for _ in range(rng.randrange(2, 10))]
     asked = rng.choice([", ", "\n", " and ", "; "]).join(f"{a} {rng.choice([o, o, SIGN[o]])} {b}" for a, b, o in problems)
     lead = expand(rng, "(solve|calculate|work out|what are|can you do|please do)( these|)( for me|)(:| )")
     return lead.strip() + " " + asked, "\n".join("- " + equation(*p)[:-1] for p in problems)
+
+
+def too_large(rng):
+    """Sums beyond what it has learned."""
+    if rng.random() < 0.5:
+        a, b, op = _number(rng, rng.randrange(4, 8)), _number(rng, rng.randrange(2, 7)), rng.choice("+-*/")
+    else:
+        a, b, op = _number(rng, rng.randrange(2, 4)), rng.randrange(13, 1000), "*"
+    question = rng.choice(ASK[op]).format(a=a, b=b)
+    return expand(rng, rng.choice(AROUND)).replace("{q}", question).strip(), "That sum is too large for me. Please open a bigger model on the Models page."
 
 
 THINGS = ["apples", "books", "coins", "pens", "eggs", "cards", "cups", "stones", "keys", "tickets", "balls", "shells"]
@@ -92,8 +120,10 @@ def compare(rng):
         b += 1
     big = rng.random() < 0.6
     word = "(bigger|larger|greater|more)" if big else "(smaller|less)"
-    ask = expand(rng, f"(which|what)( number|) is {word}(:|,) {a} or {b}?|is {a} or {b} {word}?".split("|is")[0]
-                 if rng.random() < 0.6 else f"is {a} {word} than {b}?")
+    if rng.random() < 0.6:
+        ask = expand(rng, f"(which|what)( number|) is {word}(:|,) {a} or {b}?")
+    else:
+        ask = expand(rng, f"is {a} {word} than {b}?")
     winner = max(a, b) if big else min(a, b)
     loser = a + b - winner
     answer = f"{winner} is {'larger' if big else 'smaller'} than {loser}."
@@ -154,10 +184,10 @@ def made_up(rng):
 
 
 def repeat(rng):
-    words = [made_up(rng) if rng.random() < 0.4 else rng.choice(WORDS) for _ in range(rng.randrange(1, 6))]
+    words = [made_up(rng) if rng.random() < 0.4 else rng.choice(WORDS) for _ in range(rng.randrange(1, 9))]
     said = " ".join(words)
     return expand(rng, f"(repeat|say|repeat after me|please repeat|please say|can you say|echo|write)(:|) «{said}»"), said
 
 
-MAKERS = [(arithmetic, 70), (drill, 12), (story_sum, 4), (compare, 6), (even_or_odd, 3), (count, 5), (next_number, 2),
-          (spelling, 6), (repeat, 6)]
+MAKERS = [(arithmetic, 70), (drill, 34), (too_large, 4), (story_sum, 4), (compare, 6), (even_or_odd, 3), (count, 5), (next_number, 2),
+          (spelling, 6), (repeat, 16)]

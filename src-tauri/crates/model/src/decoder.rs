@@ -17,7 +17,6 @@ const CHUNK_TOKENS: usize = 128;
 const CHUNK_SCORES: usize = 1 << 24;
 
 /// A decoder with its weights.
-#[derive(Debug)]
 pub struct Decoder {
     pub(crate) spec: DecoderSpec,
     pub(crate) embedding: Matrix,
@@ -25,6 +24,15 @@ pub struct Decoder {
     pub(crate) layers: Vec<Layer>,
     pub(crate) output_norm: NormLayer,
     pub(crate) output: Matrix,
+}
+
+impl std::fmt::Debug for Decoder {
+    /// Without the weights.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Decoder")
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which tokens' logits a forward pass returns.

@@ -26,7 +26,7 @@ describe('models', () => {
 
   it('are opened with a folder, step by step', async () => {
     const { core } = await open('empty', '#/models');
-    core.pace = 4;
+    core.pace = 20;
     await click('open-folder');
     await waitFor(async () => expect((await one('opening')).dataset.stage).toBe('loading'));
     await waitFor(() => expect(card('/home/ada/models/stories260k')?.dataset.state).toBe('loaded'));

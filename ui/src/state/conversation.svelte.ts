@@ -96,6 +96,7 @@ class Conversation {
       this.view = created;
       this.drafts.set(null, '');
       this.#chat = chat_id;
+      this.#pending = freshSettings();
       app.go('chat', chat_id);
     }
     // What was typed is given back when it could not be sent.

@@ -19,9 +19,13 @@ export function receive(numbered: NumberedEvent, into: EventLog = log): void {
   if (arrival === 'gap') void reload();
   const { event } = numbered;
   switch (event.type) {
-    case 'model':
+    case 'model': {
+      const before = models.loaded?.path;
       models.state = event.state;
+      // Another model sees another length of the chat.
+      if (models.loaded?.path !== before) void conversation.reload();
       break;
+    }
     case 'models_changed':
       void models.load();
       break;

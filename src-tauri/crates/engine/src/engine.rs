@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use nc_model::{KvCache, Sampling};
@@ -210,8 +210,13 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// Tells the one who asked. A handler that panics must take neither the model nor another's answer with it.
+    fn tell(&mut self, event: Event) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.on_event)(event)));
+    }
+
     fn cancelled(mut self) {
-        (self.on_event)(Event::Finished {
+        self.tell(Event::Finished {
             reason: FinishReason::Cancelled,
             stats: Stats::default(),
         });
@@ -236,14 +241,9 @@ impl Queue {
     /// Whether the job being answered is to stop. Tells those that came meanwhile that they wait, and lets those go that
     /// were cancelled; called at every token and chunk.
     pub(crate) fn is_over(&mut self, current: &Cancel) -> bool {
-        loop {
-            match self.receiver.try_recv() {
-                Ok(mut job) => {
-                    (job.on_event)(Event::Waiting);
-                    self.waiting.push_back(job);
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+        while let Ok(mut job) = self.receiver.try_recv() {
+            job.tell(Event::Waiting);
+            self.waiting.push_back(job);
         }
         for job in std::mem::take(&mut self.waiting) {
             match job.cancel.is_cancelled() {
@@ -281,8 +281,7 @@ impl Worker {
                     })
                 }
             };
-            // An event handler that panics must not take the model with it.
-            let _ = catch_unwind(AssertUnwindSafe(|| (job.on_event)(last)));
+            job.tell(last);
         }
     }
 

@@ -12,7 +12,7 @@ use minijinja::{Environment, Error, ErrorKind, State};
 use serde_json::Map;
 use time::OffsetDateTime;
 
-use super::{json, strftime};
+use super::{guard, json, strftime};
 use crate::error::{Result, TextError};
 
 /// Steps that one rendering may take: a turn needs about a hundred, so this is enough for 10,000 of them.
@@ -63,6 +63,7 @@ fn parse(source: String) -> Result<Environment<'static>> {
     environment.set_syntax(syntax);
     environment.set_fuel(Some(STEPS));
     environment.set_unknown_method_callback(super::methods::call);
+    guard::install(&mut environment);
     environment.add_filter("tojson", json::to_json);
     environment.add_function("raise_exception", raise_exception);
     environment.add_function("strftime_now", strftime_now);

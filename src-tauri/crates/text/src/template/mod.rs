@@ -5,6 +5,7 @@ mod environment;
 mod fallback;
 mod find;
 mod generation;
+mod guard;
 mod json;
 mod marks;
 mod methods;
@@ -150,7 +151,12 @@ fn compile(
     source: &str,
     marks: &Marks,
 ) -> Result<(Environment<'static>, Option<Environment<'static>>)> {
-    let Tags { bare, marked } = generation::rewrite(source, marks.generation);
+    let Tags { bare, marked } = generation::rewrite(source, marks.generation).map_err(|line| {
+        TextError::TemplateSyntax {
+            line,
+            cause: "a tag does not end".to_owned(),
+        }
+    })?;
     let bare = environment::compile(bare)?;
     let marked = marked.map(environment::compile).transpose()?;
     Ok((bare, marked))

@@ -62,6 +62,24 @@ fn templates_that_do_not_end() {
     check(doubling, long);
     let lists = "{% set n = namespace(x=[1, 2]) %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x | length }}";
     check(lists, long);
+    let literal = vec!["[0] * 100000000"; 40].join(" + ");
+    check(&format!("{{{{ ({literal}) | length }}}}"), |e| {
+        matches!(e, TextError::TemplateFailed { .. })
+    });
+    let chained = "{% macro m(x, n) %}{{ m(x + x, n + 1) if n < 45 else x | length }}{% endmacro %}{{ m([1, 2], 0) }}";
+    check(chained, |e| {
+        matches!(
+            e,
+            TextError::TemplateTooLong { .. } | TextError::TemplateFailed { .. }
+        )
+    });
+    let many = "{{ 'x' * 100000000 }}".repeat(100);
+    check(&many, |e| {
+        matches!(
+            e,
+            TextError::TemplateTooLong { .. } | TextError::TemplateOutputTooLarge { .. }
+        )
+    });
     check("{{ 'x' * 9999999999 }}", |e| {
         matches!(
             e,
@@ -97,7 +115,10 @@ fn templates_that_nest() {
         failed,
     );
     // Deep, but no mistake: the longest template there may be.
-    assert_eq!(render(&format!("{{{{ {}1 }}}}", "not ".repeat(65_000))).as_deref(), Ok("True"));
+    assert_eq!(
+        render(&format!("{{{{ {}1 }}}}", "not ".repeat(65_000))).as_deref(),
+        Ok("True")
+    );
     check(&"{% if true %}".repeat(20_000), failed);
     let nested =
         "{% set n = namespace(x=[]) %}{% for i in range(90000) %}{% set n.x = [n.x] %}{% endfor %}";

@@ -70,3 +70,9 @@ export async function loaded(page: Page, path: string): Promise<void> {
     return state.loaded?.path === path && state.opening === null;
   });
 }
+
+/** Opens a model without its dialog. */
+export async function openModel(page: Page, path: string): Promise<void> {
+  await page.ask('model_open', { path });
+  await loaded(page, path);
+}

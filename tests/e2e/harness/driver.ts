@@ -5,10 +5,14 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { Builder, Capabilities, type WebDriver } from 'selenium-webdriver';
+import type { Command } from 'selenium-webdriver/lib/command';
 
 import { program, tool } from './places';
 import { descendants, end, executable, isAlive } from './processes';
 import { pause, until } from './waiting';
+
+/** No command takes nearly as long, scripts included. */
+const commandMilliseconds = 45_000;
 
 async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -56,6 +60,28 @@ export function environment(home: string): NodeJS.ProcessEnv {
   };
 }
 
+/** A command that the driver never answers becomes an error that names it. */
+function impatient(driver: WebDriver): WebDriver {
+  const execute = driver.execute.bind(driver) as (command: Command) => Promise<unknown>;
+  driver.execute = async <T>(command: Command): Promise<T> => {
+    const watch = new AbortController();
+    const late = pause(commandMilliseconds, null, { signal: watch.signal }).then(
+      () => {
+        throw new Error(
+          `the driver did not answer “${command.getName()}” ${JSON.stringify(command.getParameters()).slice(0, 300)}`,
+        );
+      },
+      () => new Promise<never>(() => undefined),
+    );
+    try {
+      return (await Promise.race([execute(command), late])) as T;
+    } finally {
+      watch.abort();
+    }
+  };
+  return driver;
+}
+
 /** Starts the program on a folder of its own. What it and its drivers say is appended to `home`/stderr.log. */
 export async function start(home: string, parameters: string[]): Promise<Started> {
   const [port, nativePort] = [await freePort(), await freePort()];
@@ -86,7 +112,8 @@ export async function start(home: string, parameters: string[]): Promise<Started
     await until('the drivers to listen', async () => (await accepts(port)) && (await accepts(nativePort)));
     const capabilities = new Capabilities({ 'tauri:options': { application: program, args: parameters } });
     capabilities.setBrowserName('wry');
-    const driver = await new Builder().usingServer(`http://127.0.0.1:${port}/`).withCapabilities(capabilities).build();
+    const server = `http://127.0.0.1:${port}/`;
+    const driver = impatient(await new Builder().usingServer(server).withCapabilities(capabilities).build());
     const pid = await until('the process of the program', () =>
       descendants(group).find((one) => executable(one) === program),
     );

@@ -115,6 +115,12 @@ export class Page {
     await this.press(text);
   }
 
+  /** Puts a long text into a field at once, as pasting does. */
+  async paste(testid: string, text: string): Promise<void> {
+    await this.focus(await this.find(testid));
+    await this.driver.executeScript((pasted: string) => document.execCommand('insertText', false, pasted), text);
+  }
+
   /** Types at the focus, as the keyboard would. */
   async press(...keys: string[]): Promise<void> {
     await this.driver

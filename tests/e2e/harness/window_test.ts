@@ -10,7 +10,7 @@ import { Page } from './page';
 import { screenPicture } from './pictures';
 import { artefacts } from './places';
 import { end, isAlive } from './processes';
-import { until } from './waiting';
+import { pause, until } from './waiting';
 
 /** The program on a folder of its own; it can be ended and started again. */
 export class TestWindow extends Page {
@@ -108,6 +108,18 @@ async function explain(name: string, home: string, window: TestWindow | undefine
   return failure;
 }
 
+/** The body's own limit ends before vitest's, which would leave the window open. */
+async function inTime(body: Promise<void>): Promise<void> {
+  const watch = new AbortController();
+  const late = pause(120_000, null, { signal: watch.signal }).then(
+    () => {
+      throw new Error('the test took longer than two minutes');
+    },
+    () => undefined,
+  );
+  await Promise.race([body, late]).finally(() => watch.abort());
+}
+
 /** A test of the real window. It fails, too, when the page reported an error or the program panicked. */
 export function windowTest(name: string, body: (tools: Tools) => Promise<void>): void {
   test(name, async () => {
@@ -115,7 +127,7 @@ export function windowTest(name: string, body: (tools: Tools) => Promise<void>):
     let window: TestWindow | undefined;
     const open = async (...parameters: string[]) => (window = await TestWindow.open(home, parameters));
     try {
-      await body({ home, open });
+      await inTime(body({ home, open }));
       const problems = window ? await (window as TestWindow).problems() : [];
       if (problems.length > 0) throw new Error('the page reported problems');
       if (/panicked at/.test(stderrOf(home))) throw new Error('the program panicked');

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 
 import { expect } from 'vitest';
 
-import { answered, loaded, openChat, send, setKnobs, type Chat } from '../harness/chat';
+import { answered, loaded, openChat, openModel, send, setKnobs, type Chat } from '../harness/chat';
 import { environment } from '../harness/driver';
 import { endless } from '../harness/models';
 import { Key } from '../harness/page';
@@ -13,8 +13,8 @@ import { windowTest } from '../harness/window_test';
 
 windowTest('a chat outlives a kill in the middle of an answer', async ({ home, open }) => {
   const model = endless(home, 'chat');
-  const page = await open(model);
-  await loaded(page, model);
+  const page = await open();
+  await openModel(page, model);
   await page.click('nav-chat');
   await setKnobs(page, { temperature: 0, max_new_tokens: 8192 });
   await send(page, 'Tell me a long story.');

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 
-import { loaded, openChat, setKnobs } from '../harness/chat';
+import { openChat, openModel, setKnobs } from '../harness/chat';
 import { endless } from '../harness/models';
 import { Key } from '../harness/page';
 import { until } from '../harness/waiting';
@@ -8,8 +8,8 @@ import { windowTest } from '../harness/window_test';
 
 windowTest('a reload in the middle of an answer loses and doubles nothing', async ({ home, open }) => {
   const model = endless(home, 'base');
-  const page = await open(model);
-  await loaded(page, model);
+  const page = await open();
+  await openModel(page, model);
   await page.click('nav-chat');
   await setKnobs(page, { temperature: 0, max_new_tokens: 8192 });
   await page.type('text-input', 'Once upon a time');

@@ -23,8 +23,8 @@ windowTest('the keyboard reaches everything', async ({ open }) => {
 
   await run(page, 'Models');
   await page.find('open-folder');
-  await run(page, 'Settings');
-  await page.find('page-settings');
+  await run(page, 'Evaluate');
+  await page.find('page-evaluate');
   await page.chord(Key.CONTROL, 'n');
   await page.find('empty-chat');
   expect(await page.focused()).toBe('composer');

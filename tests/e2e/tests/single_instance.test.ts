@@ -31,3 +31,9 @@ windowTest('a second start ends and opens its model in the first window', async 
     if (second.exitCode === null) second.kill('SIGKILL');
   }
 });
+
+windowTest('a model given at the first start is opened', async ({ home, open }) => {
+  const model = endless(home, 'chat');
+  const page = await open(model);
+  await loaded(page, model);
+});

@@ -234,16 +234,24 @@ fn leaves<'a>(value: &'a Value, texts: &mut Vec<&'a str>) -> bool {
             texts.push(text);
             true
         }
-        Value::Array(items) => items
-            .iter()
-            .fold(true, |plain, item| leaves(item, texts) && plain),
-        Value::Object(entries) => entries.iter().fold(true, |plain, (key, item)| {
-            let plain_key = key.chars().all(is_plain);
-            if !plain_key {
-                texts.push(key);
+        Value::Array(items) => {
+            let mut plain = true;
+            for item in items {
+                plain &= leaves(item, texts);
             }
-            leaves(item, texts) && plain && plain_key
-        }),
+            plain
+        }
+        Value::Object(entries) => {
+            let mut plain = true;
+            for (key, item) in entries {
+                let plain_key = key.chars().all(is_plain);
+                if !plain_key {
+                    texts.push(key);
+                }
+                plain &= leaves(item, texts) && plain_key;
+            }
+            plain
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
 }

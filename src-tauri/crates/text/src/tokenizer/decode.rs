@@ -32,7 +32,7 @@ pub struct StreamDecoder {
     pending: Vec<u8>,
     /// Spaces still to be dropped at the beginning.
     strip: usize,
-    /// For [`Spelling::Library`]: all ids, and how many bytes of their text were given.
+    /// For [`Spelling::Library`]: all ids, and the text that was given for them.
     ids: Vec<u32>,
     given: String,
 }

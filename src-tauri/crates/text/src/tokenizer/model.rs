@@ -21,7 +21,7 @@ struct Inner {
 
 enum Kind {
     Library(Box<ModelWrapper>),
-    SentencePiece(SentencePieces),
+    SentencePiece(Box<SentencePieces>),
 }
 
 impl SharedModel {
@@ -34,7 +34,7 @@ impl SharedModel {
 
     pub(super) fn sentence_piece(pieces: SentencePieces) -> Self {
         Self(Arc::new(Inner {
-            kind: Kind::SentencePiece(pieces),
+            kind: Kind::SentencePiece(Box::new(pieces)),
             declared: HashMap::new(),
         }))
     }

@@ -1,2 +1,6 @@
-//! NeuralChat Desktop.
-fn main() {}
+//! NeuralChat Desktop: the window.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+fn main() -> std::process::ExitCode {
+    neuralchat::run()
+}

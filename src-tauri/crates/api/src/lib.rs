@@ -1,15 +1,114 @@
 //! Every command the user can give, with its request, response and error code. Hosts (the window, the command line,
 //! the server) are adapters over this crate; the page's TypeScript types are written from it.
 
+mod answering;
+mod chat_text;
 pub mod commands;
+mod convert;
+mod desktop;
 pub mod dto;
+mod engine_slot;
 mod error;
+mod errors_from;
+mod events;
 mod list;
+mod open_model;
+mod registry;
+pub mod session;
+mod starter;
 mod typescript;
+mod view;
 
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use nc_library::Library;
+
+pub use async_trait::async_trait;
+pub use desktop::{Desktop, Headless, SaveRequest};
 pub use error::{ApiError, ErrorCode};
+pub use events::{EventBus, Subscription};
 pub use list::{COMMANDS, CommandInfo, call};
 pub use typescript::typescript;
 
-/// State
-pub struct Api;
+use crate::dto::{AppEvent, MachineInfo, STARTER};
+
+/// Everything the commands share: the library, the model that answers, the answers under way, the events.
+pub struct Api {
+    pub(crate) library: Library,
+    pub(crate) desktop: Box<dyn Desktop>,
+    pub(crate) engine: engine_slot::EngineSlot,
+    pub(crate) answers: answering::Answers,
+    pub(crate) events: EventBus,
+    machine: OnceLock<MachineInfo>,
+    claim: OnceLock<nc_library::Claim>,
+}
+
+impl Api {
+    /// Opens the library in `folder`. Nothing is loaded yet.
+    ///
+    /// # Errors
+    /// `PermissionDenied` or `Storage` when the library cannot be opened.
+    pub fn open(folder: &Path, desktop: Box<dyn Desktop>) -> Result<Arc<Self>, ApiError> {
+        Ok(Arc::new(Self {
+            library: Library::open(folder)?,
+            desktop,
+            engine: Default::default(),
+            answers: Default::default(),
+            events: EventBus::default(),
+            machine: OnceLock::new(),
+            claim: OnceLock::new(),
+        }))
+    }
+
+    /// What the one window does at start: it claims the library, answers that a crash cut off are marked so, the starter
+    /// is opened, then the model used last.
+    ///
+    /// # Errors
+    /// `Storage` when another window has the library, or it cannot be written.
+    pub fn start(self: &Arc<Self>) -> Result<(), ApiError> {
+        // A second start of the same process finds the place taken by itself.
+        let _ = self.claim.set(self.library.claim()?);
+        self.library.recover()?;
+        let last = registry::last_model(self).filter(|path| path != STARTER);
+        engine_slot::begin_opening(self, STARTER.to_owned(), last)
+    }
+
+    /// Listens to everything after event `after`, or to what comes from now on.
+    pub fn subscribe(&self, after: Option<u64>) -> Subscription {
+        self.events.subscribe(after)
+    }
+
+    /// Tells the page that something outside asked to open a path (a double-click on a file).
+    pub fn ask_to_open(&self, path: String) {
+        self.events.publish(AppEvent::OpenPath { path });
+    }
+
+    /// What this machine is; measured once.
+    pub(crate) fn machine(&self) -> MachineInfo {
+        self.machine.get_or_init(session::probe).clone()
+    }
+}
+
+/// Runs work that takes a while where it holds up no other command.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| {
+            Err(ApiError::new(
+                ErrorCode::Internal,
+                format!("The work ended in a fault: {error}."),
+                "Please report this as a bug.",
+            ))
+        })
+}
+
+/// The folder everything is kept in: `NEURALCHAT_HOME`, or the platform's data folder.
+///
+/// # Errors
+/// `Storage` when the platform names none.
+pub fn default_folder() -> Result<std::path::PathBuf, ApiError> {
+    Ok(nc_library::default_folder()?)
+}

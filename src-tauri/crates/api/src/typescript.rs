@@ -27,7 +27,11 @@ impl Declarations {
             if self.types.contains_key(&name) {
                 return;
             }
-            let text = format!("{}export {}\n", T::docs().unwrap_or_default(), T::decl(&self.config));
+            let text = format!(
+                "{}export {}\n",
+                T::docs().unwrap_or_default(),
+                T::decl(&self.config)
+            );
             self.types.insert(name, text);
         }
         T::visit_dependencies(self);
@@ -60,7 +64,8 @@ pub fn typescript() -> String {
     declare_commands(&mut declarations);
     declarations.add::<ApiError>();
     declarations.add::<NumberedEvent>();
-    let mut text = String::from("// Written by `neuralchat-cli types` from the Rust types; do not edit.\n\n");
+    let mut text =
+        String::from("// Written by `neuralchat-cli types` from the Rust types; do not edit.\n\n");
     for declaration in declarations.types.values() {
         text.push_str(declaration);
         text.push('\n');

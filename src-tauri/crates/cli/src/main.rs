@@ -1,1 +1,57 @@
-fn main() {}
+//! `neuralchat-cli`: the commands of the window, for terminals, scripts and clusters.
+//!
+//! With `--json` a command prints one line of JSON on standard output and nothing else; everything else goes to standard
+//! error. An error is `{"error": {"code", "message", "remedy"}}` and status 1.
+
+mod ask;
+mod call;
+mod chat;
+mod demo;
+mod generate;
+mod inspect;
+mod output;
+mod sampling;
+mod tokenize;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chat with, inspect and prove local language models on the processor you have.
+#[derive(Parser)]
+#[command(name = "neuralchat-cli", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Continue a text; prints only what the model writes, as it writes.
+    Generate(generate::Arguments),
+    /// Talk with a model, turn by turn or once.
+    Chat(chat::Arguments),
+    /// Show the tokens of a text.
+    Tokenize(tokenize::Arguments),
+    /// Show what a model's files say, without loading its weights.
+    Inspect(inspect::Arguments),
+    /// The main job from end to end in the terminal: this machine, then a chat with the embedded model.
+    Demo(demo::Arguments),
+    /// Run one command of the program, as the window does: a name and a JSON request.
+    Call(call::Arguments),
+    /// Print the page's TypeScript types.
+    Types,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Generate(arguments) => (arguments.json, generate::run(&arguments)),
+        Command::Chat(arguments) => (false, chat::run(&arguments)),
+        Command::Tokenize(arguments) => (arguments.json, tokenize::run(&arguments)),
+        Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
+        Command::Demo(arguments) => (arguments.json, demo::run(&arguments)),
+        Command::Call(arguments) => (true, call::run(&arguments)),
+        Command::Types => (false, output::print(&nc_api::typescript())),
+    };
+    output::ended(result.0, result.1)
+}

@@ -29,8 +29,13 @@ impl Machine {
                 .with_cpu(CpuRefreshKind::nothing())
                 .with_memory(MemoryRefreshKind::nothing().with_ram()),
         );
-        let processor = system.cpus().first().map(|cpu| cpu.brand().trim().to_owned());
-        let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+        let processor = system
+            .cpus()
+            .first()
+            .map(|cpu| cpu.brand().trim().to_owned());
+        let limit = system
+            .cgroup_limits()
+            .map_or(u64::MAX, |limits| limits.total_memory);
         Self {
             processor: processor
                 .filter(|name| !name.is_empty())
@@ -47,7 +52,9 @@ pub fn available_memory_bytes() -> u64 {
     let system = System::new_with_specifics(
         RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram()),
     );
-    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    let limit = system
+        .cgroup_limits()
+        .map_or(u64::MAX, |limits| limits.free_memory);
     system.available_memory().min(limit)
 }
 
@@ -80,7 +87,10 @@ fn sum(words: &[u64]) -> u64 {
             *lane = lane.wrapping_add(*word);
         }
     }
-    lanes.iter().chain(rest).fold(0, |total, word| total.wrapping_add(*word))
+    lanes
+        .iter()
+        .chain(rest)
+        .fold(0, |total, word| total.wrapping_add(*word))
 }
 
 #[cfg(test)]

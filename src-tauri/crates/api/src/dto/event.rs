@@ -34,7 +34,7 @@ pub enum AppEvent {
         /// The chat.
         chat_id: i64,
         /// The message, as it is kept.
-        message: Message,
+        message: Box<Message>,
     },
     /// Another instance was started with a path (double-click on a file).
     OpenPath {

@@ -1,0 +1,27 @@
+//! The machine and the program itself.
+
+use std::sync::Arc;
+
+use crate::dto::{AppInfo, MachineInfo, Nothing};
+use crate::{Api, ApiError};
+
+/// The program's version and where it keeps things.
+///
+/// # Errors
+/// None.
+pub async fn app_info(api: &Arc<Api>, _request: Nothing) -> Result<AppInfo, ApiError> {
+    Ok(AppInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        library_folder: api.library.folder().display().to_string(),
+        platform: std::env::consts::OS.to_owned(),
+    })
+}
+
+/// What this machine can do and which kernels were chosen. The first call measures memory bandwidth.
+///
+/// # Errors
+/// `Internal` when the measuring thread dies.
+pub async fn machine_info(api: &Arc<Api>, _request: Nothing) -> Result<MachineInfo, ApiError> {
+    let api = Arc::clone(api);
+    crate::off_thread(move || Ok(api.machine())).await
+}

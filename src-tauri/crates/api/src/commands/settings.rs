@@ -1,0 +1,35 @@
+//! Settings of the whole program.
+
+use std::sync::Arc;
+
+use crate::dto::{Nothing, Settings};
+use crate::{Api, ApiError, ErrorCode};
+
+const KEY: &str = "settings";
+
+/// Settings as they were last set, or the defaults. A setting that no longer reads is taken as its default.
+///
+/// # Errors
+/// `Storage` when the library cannot be read.
+pub async fn settings_get(api: &Arc<Api>, _request: Nothing) -> Result<Settings, ApiError> {
+    let stored = api.library.setting(KEY)?;
+    Ok(stored
+        .and_then(|value| serde_json::from_value(value).ok())
+        .unwrap_or_default())
+}
+
+/// Replaces all settings.
+///
+/// # Errors
+/// `Storage` when the library cannot be written.
+pub async fn settings_set(api: &Arc<Api>, settings: Settings) -> Result<Settings, ApiError> {
+    let value = serde_json::to_value(&settings).map_err(|error| {
+        ApiError::new(
+            ErrorCode::Internal,
+            error.to_string(),
+            "Please report this as a bug.",
+        )
+    })?;
+    api.library.set_setting(KEY, &value)?;
+    Ok(settings)
+}

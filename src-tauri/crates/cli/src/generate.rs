@@ -1,0 +1,33 @@
+//! `generate`: continue a text.
+
+use nc_api::ApiError;
+use nc_api::session::{Ask, Session};
+
+use crate::output::{print, print_json};
+use crate::sampling::SamplingArguments;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// A Hugging Face folder, a .gguf file, or `starter`.
+    #[arg(long, default_value = nc_api::dto::STARTER)]
+    model: String,
+    /// The text to continue; empty starts from the beginning-of-text token.
+    #[arg(long, default_value = "")]
+    prompt: String,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+    /// Print one line of JSON: text, why it ended, figures.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), ApiError> {
+    let session = Session::open(&arguments.model)?;
+    let ask = Ask::Text(arguments.prompt.clone());
+    let sampling = arguments.sampling.sampling();
+    if arguments.json {
+        return print_json(&session.answer(ask, &sampling, |_| Ok(()))?);
+    }
+    session.answer(ask, &sampling, print)?;
+    Ok(())
+}

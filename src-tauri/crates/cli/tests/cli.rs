@@ -1,0 +1,232 @@
+//! The program as a script sees it: standard output, standard error, status.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn run_in(home: Option<&std::path::Path>, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_neuralchat-cli"));
+    command.args(arguments).stdin(Stdio::null());
+    if let Some(home) = home {
+        command.env("NEURALCHAT_HOME", home);
+    }
+    command.output().expect("the program starts")
+}
+
+fn run(arguments: &[&str]) -> Output {
+    run_in(None, arguments)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+/// The one line of JSON that was printed.
+fn json(output: &Output) -> Value {
+    let out = text(&output.stdout);
+    assert_eq!(out.matches('\n').count(), 1, "one line: {out:?}");
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out:?}"))
+}
+
+fn stories() -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../../shared/data/models/stories260k");
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("{} is not here: this check is left out", path.display());
+    None
+}
+
+#[test]
+fn generate_prints_the_text_and_nothing_else() {
+    let Some(stories) = stories() else { return };
+    let expected =
+        std::fs::read_to_string(stories.join("expected_greedy.txt")).expect("it lies beside");
+    let model = stories.display().to_string();
+    let arguments = [
+        "generate",
+        "--model",
+        &model,
+        "--prompt",
+        "",
+        "--max-new-tokens",
+        "199",
+        "--temperature",
+        "0",
+    ];
+    let output = run(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let written = text(&output.stdout);
+    assert!(expected.starts_with(&written), "{written}");
+    assert!(written.len() > 400, "{} characters", written.len());
+    assert_eq!(text(&output.stderr), "");
+
+    let answer = json(&run(&[&arguments[..], &["--json"]].concat()));
+    assert_eq!(answer["text"], Value::String(written));
+    assert_eq!(answer["ended"], "length");
+    assert_eq!(answer["stats"]["new_tokens"], 199);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_text() {
+    let with_seed = |seed: &str| {
+        let output = run(&[
+            "generate",
+            "--prompt",
+            "Hello",
+            "--max-new-tokens",
+            "40",
+            "--temperature",
+            "1.5",
+            "--seed",
+            seed,
+            "--json",
+        ]);
+        json(&output)["text"].clone()
+    };
+    assert_eq!(with_seed("7"), with_seed("7"));
+    assert_ne!(with_seed("7"), with_seed("8"));
+}
+
+#[test]
+fn a_stop_string_is_not_printed() {
+    let whole = run(&[
+        "chat",
+        "--once",
+        "What are the days of the week?",
+        "--temperature",
+        "0",
+    ]);
+    let whole = text(&whole.stdout);
+    let (before, _) = whole
+        .split_once("Wednesday")
+        .unwrap_or_else(|| panic!("the starter knows the days: {whole}"));
+    let cut = run(&[
+        "chat",
+        "--once",
+        "What are the days of the week?",
+        "--temperature",
+        "0",
+        "--stop",
+        "Wednesday",
+    ]);
+    assert_eq!(text(&cut.stdout).trim_end(), before.trim_end());
+}
+
+#[test]
+fn chat_answers_once() {
+    let output = run(&[
+        "chat",
+        "--once",
+        "What are the days of the week?",
+        "--temperature",
+        "0",
+    ]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stdout).contains("Wednesday"),
+        "{}",
+        text(&output.stdout)
+    );
+}
+
+#[test]
+fn tokenize_and_inspect_speak_json() {
+    let tokens = json(&run(&["tokenize", "--text", "Hello there", "--json"]));
+    let tokens = tokens.as_array().expect("a list");
+    assert!(!tokens.is_empty() && tokens.iter().all(|token| token["id"].is_u64()));
+    let found = json(&run(&["inspect", "starter", "--json"]));
+    assert_eq!(found["architecture"], "llama");
+    assert_eq!(found["kind"], "chat");
+    assert!(
+        found["parameters"]
+            .as_u64()
+            .is_some_and(|count| count > 500_000)
+    );
+}
+
+#[test]
+fn errors_have_code_cause_remedy_and_status_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let broken = folder.path().join("broken.gguf");
+    std::fs::write(&broken, b"GGUF\x03\0\0\0\xff\xff\xff\xff\xff\xff\xff\x0f")
+        .expect("it is writable");
+    let broken = broken.display().to_string();
+    for (arguments, code) in [
+        (
+            vec!["generate", "--model", "/no/such/model", "--json"],
+            "model_not_found",
+        ),
+        (
+            vec!["generate", "--model", &broken, "--json"],
+            "model_damaged",
+        ),
+        (vec!["inspect", &broken, "--json"], "model_damaged"),
+        (
+            vec!["tokenize", "--model", &broken, "--text", "x", "--json"],
+            "model_damaged",
+        ),
+        (
+            vec!["generate", "--temperature", "99", "--json"],
+            "bad_request",
+        ),
+        (vec!["call", "no_such_command"], "bad_request"),
+        (
+            vec!["call", "chat_get", "{\"chat_id\": 12345}"],
+            "not_found",
+        ),
+    ] {
+        let output = run_in(Some(folder.path()), &arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let error = &json(&output)["error"];
+        assert_eq!(error["code"], code, "{arguments:?}: {error}");
+        for part in ["message", "remedy"] {
+            assert!(
+                error[part].as_str().is_some_and(|text| text.len() > 10),
+                "{arguments:?}: {error}"
+            );
+        }
+    }
+    let words = run(&["generate", "--model", "/no/such/model"]);
+    assert_eq!(words.status.code(), Some(1));
+    assert_eq!(text(&words.stdout), "");
+    assert!(text(&words.stderr).contains("/no/such/model"));
+}
+
+#[test]
+fn commands_of_the_window_can_be_called() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let home = Some(home.path());
+    let made = json(&run_in(
+        home,
+        &[
+            "call",
+            "chat_create",
+            "{\"kind\": \"chat\", \"settings\": null}",
+        ],
+    ));
+    assert_eq!(made["summary"]["title"], "New chat");
+    let listed = json(&run_in(home, &["call", "chats_list", "{\"search\": \"\"}"]));
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
+    let known = json(&run_in(home, &["call"]));
+    assert!(known.as_array().is_some_and(|commands| commands.len() > 20));
+}
+
+#[test]
+fn the_demo_ends_well() {
+    let output = run(&["demo"]);
+    assert!(
+        output.status.success(),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    for stage in ["machine", "open the starter", "chat"] {
+        assert!(
+            text(&output.stdout).contains(&format!("== {stage}\n")),
+            "{stage}"
+        );
+    }
+}

@@ -1,0 +1,501 @@
+//! The commands as a host gives them: JSON in, JSON and events out, with the embedded model answering.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nc_api::dto::{
+    AppEvent, ChatView, MessageStanding, ModelState, ModelsView, NumberedEvent, PickKind, Picked,
+    Role, STARTER,
+};
+use nc_api::{Api, ApiError, Desktop, ErrorCode, SaveRequest, Subscription};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Longest wait for one event; only a hang takes this long.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A desktop whose person picks what the test says.
+#[derive(Clone, Default)]
+struct Picks(Arc<Mutex<Option<PathBuf>>>);
+
+#[nc_api::async_trait]
+impl Desktop for Picks {
+    async fn pick_model(&self, _kind: PickKind) -> Result<Option<PathBuf>, ApiError> {
+        Ok(self.0.lock().expect("no test panics holding it").clone())
+    }
+
+    async fn pick_save(&self, _request: SaveRequest) -> Result<Option<PathBuf>, ApiError> {
+        Ok(self.0.lock().expect("no test panics holding it").clone())
+    }
+}
+
+struct Bench {
+    api: Arc<Api>,
+    events: Subscription,
+    picks: Picks,
+    folder: TempDir,
+}
+
+impl Bench {
+    /// A new library with the starter loaded.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::in_folder(folder).await
+    }
+
+    async fn in_folder(folder: TempDir) -> Self {
+        let picks = Picks::default();
+        let api = Api::open(&folder.path().join("library"), Box::new(picks.clone()))
+            .expect("the library opens");
+        let mut bench = Self {
+            events: api.subscribe(None),
+            api,
+            picks,
+            folder,
+        };
+        bench.api.start().expect("it starts");
+        bench.loaded(STARTER).await;
+        bench
+    }
+
+    async fn try_call(&self, name: &str, request: Value) -> Result<Value, ApiError> {
+        nc_api::call(&self.api, name, request).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, name: &str, request: Value) -> T {
+        let response = self
+            .try_call(name, request)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        serde_json::from_value(response).expect("the response has its type")
+    }
+
+    async fn next(&mut self) -> NumberedEvent {
+        tokio::time::timeout(PATIENCE, self.events.next())
+            .await
+            .expect("an event comes")
+    }
+
+    /// Waits until this model answers and nothing is being opened.
+    async fn loaded(&mut self, path: &str) {
+        loop {
+            let state = self.model_event().await;
+            let ready = state.loaded.is_some_and(|loaded| loaded.path == path);
+            if ready && state.opening.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn model_event(&mut self) -> ModelState {
+        loop {
+            if let AppEvent::Model { state } = self.next().await.event {
+                return state;
+            }
+        }
+    }
+
+    /// Waits for the end of the answer; gives the text that was streamed and the message as kept.
+    async fn answered(&mut self) -> (String, nc_api::dto::Message) {
+        let mut streamed = String::new();
+        loop {
+            match self.next().await.event {
+                AppEvent::AnswerProgress { text, .. } => streamed.push_str(&text),
+                AppEvent::AnswerEnded { message, .. } => return (streamed, *message),
+                _ => {}
+            }
+        }
+    }
+
+    async fn chat(&self, kind: &str, sampling: Value) -> i64 {
+        let view: ChatView = self
+            .call(
+                "chat_create",
+                json!({ "kind": kind, "settings": { "sampling": sampling } }),
+            )
+            .await;
+        view.summary.id
+    }
+
+    async fn view(&self, chat: i64) -> ChatView {
+        self.call("chat_get", json!({ "chat_id": chat })).await
+    }
+}
+
+/// Waits until the last thread lets go of it, as the end of a process would make sure.
+async fn gone(api: Arc<Api>) {
+    let api = Arc::downgrade(&{ api });
+    tokio::time::timeout(PATIENCE, async {
+        while api.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("no thread keeps it");
+}
+
+fn greedy(max_new_tokens: u32) -> Value {
+    json!({ "temperature": 0.0, "max_new_tokens": max_new_tokens })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_answered_streamed_and_kept() {
+    let mut bench = Bench::new().await;
+    let chat = bench.chat("chat", greedy(96)).await;
+    let _: ChatView = bench
+        .call(
+            "chat_send",
+            json!({ "chat_id": chat, "content": "What are the days of the week?" }),
+        )
+        .await;
+    let (streamed, message) = bench.answered().await;
+    assert!(message.content.contains("Wednesday"), "{}", message.content);
+    // What the page appended is what was kept; the last piece may come with the end.
+    assert!(
+        message.content.starts_with(&streamed),
+        "{streamed:?} and {:?}",
+        message.content
+    );
+    assert_eq!(message.standing, MessageStanding::Complete);
+    let stats = message.stats.expect("figures are kept");
+    assert!(stats.prompt_tokens > 0 && stats.new_tokens > 0 && stats.first_token_ms > 0.0);
+
+    let view = bench.view(chat).await;
+    assert_eq!(view.summary.title, "What are the days of the week?");
+    assert_eq!(view.messages.len(), 2);
+    assert_eq!(view.messages[1].content, message.content);
+    assert_eq!(view.progress, None);
+    let used = view.context.expect("the gauge has figures").used_tokens;
+    assert_eq!(used, stats.prompt_tokens + stats.new_tokens);
+
+    // The second turn finds the first in the cache, and the same question gets the same answer.
+    let _: ChatView = bench
+        .call("chat_send", json!({ "chat_id": chat, "content": "Hello!" }))
+        .await;
+    let (_, second) = bench.answered().await;
+    assert!(second.stats.expect("figures").cached_tokens >= stats.prompt_tokens);
+    let again: ChatView = bench
+        .call(
+            "chat_regenerate",
+            json!({ "chat_id": chat, "message_id": message.id }),
+        )
+        .await;
+    assert_eq!(
+        again.messages.len(),
+        2,
+        "the path now ends in the new sibling"
+    );
+    let (_, sibling) = bench.answered().await;
+    assert_eq!(sibling.content, message.content);
+    assert_eq!(sibling.siblings, vec![message.id, sibling.id]);
+
+    // Back to the first sibling, and its path with it.
+    let view: ChatView = bench
+        .call(
+            "chat_select",
+            json!({ "chat_id": chat, "message_id": message.id }),
+        )
+        .await;
+    assert_eq!(view.messages.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_can_be_stopped_continued_and_edited() {
+    let mut bench = Bench::new().await;
+    let chat = bench.chat("text", greedy(400)).await;
+    let _: ChatView = bench
+        .call(
+            "chat_send",
+            json!({ "chat_id": chat, "content": "NeuralChat Desktop is" }),
+        )
+        .await;
+    // Busy until it ends.
+    let refused = bench
+        .try_call("chat_send", json!({ "chat_id": chat, "content": "more" }))
+        .await;
+    if let Err(error) = refused {
+        assert_eq!(error.code, ErrorCode::Busy);
+    }
+    let _: ChatView = bench.call("chat_stop", json!({ "chat_id": chat })).await;
+    let (_, stopped) = bench.answered().await;
+    assert!(
+        matches!(
+            stopped.standing,
+            MessageStanding::Stopped | MessageStanding::CutAtLength | MessageStanding::Complete
+        ),
+        "{:?}",
+        stopped.standing
+    );
+
+    let cut = bench.chat("text", greedy(4)).await;
+    let _: ChatView = bench
+        .call(
+            "chat_send",
+            json!({ "chat_id": cut, "content": "The days of the week are" }),
+        )
+        .await;
+    let (_, first) = bench.answered().await;
+    assert_eq!(first.standing, MessageStanding::CutAtLength);
+    let _: ChatView = bench
+        .call(
+            "chat_continue",
+            json!({ "chat_id": cut, "message_id": first.id }),
+        )
+        .await;
+    let (added, whole) = bench.answered().await;
+    assert_eq!(whole.id, first.id);
+    assert!(whole.content.starts_with(&first.content) && whole.content.len() > first.content.len());
+    assert!(
+        whole
+            .content
+            .starts_with(&format!("{}{added}", first.content)),
+        "{whole:?}"
+    );
+
+    // A rewritten message is a sibling with an answer of its own.
+    let typed = bench.view(cut).await.messages[0].clone();
+    assert_eq!(typed.role, Role::User);
+    let edited: ChatView = bench
+        .call(
+            "chat_edit",
+            json!({ "chat_id": cut, "message_id": typed.id, "content": "Hello" }),
+        )
+        .await;
+    assert_eq!(
+        edited.messages[0].siblings,
+        vec![typed.id, edited.messages[0].id]
+    );
+    bench.answered().await;
+
+    let fork: ChatView = bench
+        .call(
+            "chat_fork",
+            json!({ "chat_id": cut, "message_id": typed.id }),
+        )
+        .await;
+    assert_ne!(fork.summary.id, cut);
+    assert_eq!(fork.messages.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_reloads_in_the_middle_sees_every_letter_once() {
+    let mut bench = Bench::new().await;
+    let chat = bench
+        .chat(
+            "text",
+            json!({ "temperature": 1.0, "seed": 7, "max_new_tokens": 300 }),
+        )
+        .await;
+    let _: ChatView = bench
+        .call("chat_send", json!({ "chat_id": chat, "content": "Hello" }))
+        .await;
+    // As the page does: take the view, then only events it does not hold yet.
+    let view = bench.view(chat).await;
+    let mut text = view.messages.last().expect("the answer").content.clone();
+    let mut late = bench.api.subscribe(Some(view.as_of));
+    let ended = view.progress.is_none();
+    let message = loop {
+        if ended {
+            break bench.answered().await.1;
+        }
+        match tokio::time::timeout(PATIENCE, late.next())
+            .await
+            .expect("an event comes")
+            .event
+        {
+            AppEvent::AnswerProgress { text: piece, .. } => text.push_str(&piece),
+            AppEvent::AnswerEnded { message, .. } => break *message,
+            _ => {}
+        }
+    };
+    assert!(
+        message.content.starts_with(&text),
+        "{text:?} and {:?}",
+        message.content
+    );
+    assert!(
+        message.content.len() - text.len() < 64,
+        "only the last piece may be missing"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_model_leaves_the_loaded_one_in_place() {
+    let mut bench = Bench::new().await;
+    let broken = bench.folder.path().join("broken.gguf");
+    std::fs::write(&broken, b"GGUF\x03\0\0\0").expect("the folder is writable");
+    let nothing = bench.folder.path().join("nothing");
+    let empty = bench.folder.path().join("empty");
+    std::fs::create_dir(&empty).expect("the folder is writable");
+    for (path, code) in [
+        (&broken, ErrorCode::ModelDamaged),
+        (&nothing, ErrorCode::ModelNotFound),
+        (&empty, ErrorCode::ModelUnsupported),
+    ] {
+        let _: Value = bench.call("model_open", json!({ "path": path })).await;
+        let failed = loop {
+            if let Some(failed) = bench.model_event().await.failed {
+                break failed;
+            }
+        };
+        assert_eq!(failed.error.code, code, "{failed:?}");
+        assert!(!failed.error.message.is_empty() && !failed.error.remedy.is_empty());
+    }
+    let view: ModelsView = bench.call("models_list", json!({})).await;
+    assert_eq!(view.state.loaded.expect("the starter stays").path, STARTER);
+    assert_eq!(view.models[0].path, STARTER);
+    let chat = bench.chat("chat", greedy(16)).await;
+    let _: ChatView = bench
+        .call("chat_send", json!({ "chat_id": chat, "content": "Hello!" }))
+        .await;
+    assert!(!bench.answered().await.1.content.is_empty());
+    let error = bench
+        .try_call("model_forget", json!({ "path": STARTER }))
+        .await
+        .expect_err("it stays");
+    assert_eq!(error.code, ErrorCode::BadRequest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_model_continues_texts_and_says_so() {
+    let Some(stories) = super::shared("models/stories260k") else {
+        return;
+    };
+    let expected =
+        std::fs::read_to_string(stories.join("expected_greedy.txt")).expect("the text lies beside");
+    let mut bench = Bench::new().await;
+    let path = stories
+        .canonicalize()
+        .expect("it is there")
+        .display()
+        .to_string();
+    let _: Value = bench.call("model_open", json!({ "path": path })).await;
+    bench.loaded(&path).await;
+
+    let chat = bench.chat("chat", greedy(16)).await;
+    let error = bench
+        .try_call("chat_send", json!({ "chat_id": chat, "content": "Hello" }))
+        .await
+        .expect_err("a base model has no template");
+    assert_eq!(error.code, ErrorCode::NoChatTemplate);
+
+    let text = bench.chat("text", greedy(150)).await;
+    let begun = "Once upon a time";
+    let _: ChatView = bench
+        .call("chat_send", json!({ "chat_id": text, "content": begun }))
+        .await;
+    let (_, message) = bench.answered().await;
+    let whole = format!("{begun}{}", message.content);
+    assert!(expected.starts_with(&whole), "{whole}");
+    assert!(whole.len() > 300, "{} characters", whole.len());
+
+    // The model used last is opened at the next start.
+    let Bench {
+        api,
+        events,
+        folder,
+        ..
+    } = bench;
+    drop(events);
+    gone(api).await;
+    let mut again = Bench::in_folder(folder).await;
+    again.loaded(&path).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chats_are_found_deleted_restored_and_exported() {
+    let mut bench = Bench::new().await;
+    let chat = bench.chat("chat", greedy(24)).await;
+    let _: ChatView = bench
+        .call(
+            "chat_send",
+            json!({ "chat_id": chat, "content": "What is the <b>capital</b> of France?" }),
+        )
+        .await;
+    bench.answered().await;
+    let list = |search: &str| json!({ "search": search });
+    let found: Vec<Value> = bench.call("chats_list", list("capit")).await;
+    assert_eq!(found.len(), 1);
+    let none: Vec<Value> = bench.call("chats_list", list("zebra \" OR *")).await;
+    assert!(none.is_empty());
+    let _: Value = bench.call("chat_delete", json!({ "chat_id": chat })).await;
+    let none: Vec<Value> = bench.call("chats_list", list("")).await;
+    assert!(none.is_empty());
+    let _: Value = bench.call("chat_restore", json!({ "chat_id": chat })).await;
+
+    let file = bench.folder.path().join("out.md");
+    let pick =
+        |path: Option<&Path>| *bench.picks.0.lock().expect("unpoisoned") = path.map(Path::to_owned);
+    pick(None);
+    let cancelled: Picked = bench
+        .call(
+            "chat_export",
+            json!({ "chat_id": chat, "format": "markdown" }),
+        )
+        .await;
+    assert_eq!(cancelled.path, None);
+    pick(Some(&file));
+    let _: Picked = bench
+        .call(
+            "chat_export",
+            json!({ "chat_id": chat, "format": "markdown" }),
+        )
+        .await;
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    assert!(
+        text.contains("## You\n\nWhat is the <b>capital</b> of France?"),
+        "{text}"
+    );
+    pick(Some(&file));
+    let _: Picked = bench
+        .call("chat_export", json!({ "chat_id": chat, "format": "json" }))
+        .await;
+    let document: Value =
+        serde_json::from_str(&std::fs::read_to_string(&file).expect("it was written"))
+            .expect("it is JSON");
+    assert_eq!(document["messages"].as_array().map(Vec::len), Some(2));
+    pick(Some(&bench.folder.path().join("no/such/folder.md")));
+    let error = bench
+        .try_call(
+            "chat_export",
+            json!({ "chat_id": chat, "format": "markdown" }),
+        )
+        .await
+        .expect_err("there is no such folder");
+    assert_eq!(error.code, ErrorCode::Storage);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_commands_are_refused() {
+    let bench = Bench::new().await;
+    for (name, request) in [
+        ("no_such_command", json!({})),
+        ("chat_get", json!({})),
+        ("chat_get", json!({ "chat_id": "one" })),
+        ("model_open", json!({ "path": "  " })),
+        ("chat_create", json!({ "kind": "poem", "settings": null })),
+    ] {
+        let error = bench.try_call(name, request).await.expect_err(name);
+        assert_eq!(error.code, ErrorCode::BadRequest, "{name}: {error:?}");
+    }
+    let error = bench
+        .try_call("chat_get", json!({ "chat_id": 999 }))
+        .await
+        .expect_err("unknown");
+    assert_eq!(error.code, ErrorCode::NotFound);
+    let chat = bench.chat("chat", greedy(4)).await;
+    let error = bench
+        .try_call("chat_send", json!({ "chat_id": chat, "content": "  " }))
+        .await
+        .expect_err("empty");
+    assert_eq!(error.code, ErrorCode::BadRequest);
+    for command in nc_api::COMMANDS {
+        assert!(
+            !command.about.trim().is_empty(),
+            "{} says what it does",
+            command.name
+        );
+    }
+}

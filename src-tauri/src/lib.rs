@@ -41,11 +41,8 @@ fn open_window() -> Result<(), Box<dyn std::error::Error>> {
         .manage(host::Listening::default())
         .setup(move |app| {
             dialogs.belong_to(app.handle());
-            api.start()?;
             let folder = std::env::current_dir().unwrap_or_default();
-            if let Some(path) = path_argument(std::env::args().skip(1), &folder) {
-                api.ask_to_open(path);
-            }
+            api.start_with(path_argument(std::env::args().skip(1), &folder))?;
             Ok(())
         })
         .invoke_handler(tauri::generate_handler![host::call, host::subscribe])

@@ -33,7 +33,7 @@ HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parents[2] / "assets" / "starter"
 SEED = 20
 LONGEST = 1000            # tokens of a conversation; the model is made for 1024
-TOKENS_PER_STEP = 1536    # padding included; small, since here steps count for more than smooth gradients
+TOKENS_PER_STEP = 2048    # padding included; small, since here steps count for more than smooth gradients
 MUON_RATE, ADAM_RATE, WARM_UP_STEPS, FINAL_SHARE = 0.02, 4e-3, 60, 0.01
 MEAN_DECAY = 0.99         # running mean of the weights: smooths the last hundred steps
 

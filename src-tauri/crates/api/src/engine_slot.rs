@@ -193,7 +193,9 @@ fn run(api: &Arc<Api>, path: &str, cancel: &Cancel, chosen: bool) {
 /// Told once a twentieth is done; before that it would jump about.
 fn seconds_left(elapsed: Duration, done: u64, total: u64) -> Option<f64> {
     let share = done as f64 / total as f64;
-    (share >= 0.05 && share < 1.0).then(|| elapsed.as_secs_f64() * (1.0 - share) / share)
+    (0.05..1.0)
+        .contains(&share)
+        .then(|| elapsed.as_secs_f64() * (1.0 - share) / share)
 }
 
 #[cfg(test)]

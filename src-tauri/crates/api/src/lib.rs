@@ -67,11 +67,25 @@ impl Api {
     /// # Errors
     /// `Storage` when another window has the library, or it cannot be written.
     pub fn start(self: &Arc<Self>) -> Result<(), ApiError> {
+        self.start_with(None)
+    }
+
+    /// The same, with a model to open instead of the one used last (a double-click on a file). No page listens yet, so
+    /// this cannot be told by an event.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub fn start_with(self: &Arc<Self>, path: Option<String>) -> Result<(), ApiError> {
         // A second start of the same process finds the place taken by itself.
         let _ = self.claim.set(self.library.claim()?);
         self.library.recover()?;
-        let last = registry::last_model(self).filter(|path| path != STARTER);
-        engine_slot::begin_opening(self, STARTER.to_owned(), last)
+        let asked = path
+            .map(|path| commands::models::settled(&path))
+            .transpose()?;
+        let next = asked
+            .or_else(|| registry::last_model(self))
+            .filter(|path| path != STARTER);
+        engine_slot::begin_opening(self, STARTER.to_owned(), next)
     }
 
     /// Listens to everything after event `after`, or to what comes from now on.

@@ -25,4 +25,4 @@ pub use open::{
     Inspection, ModelInfo, ModelKind, OpenProgress, OpenStage, OpenedModel, inspect, open,
 };
 pub use prompt::{Prompt, Template};
-pub use vocabulary::{gguf_vocab, open_tokenizer};
+pub use vocabulary::open_tokenizer;

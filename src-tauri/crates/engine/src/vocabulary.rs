@@ -68,8 +68,8 @@ fn tokenizer(files: &ModelFiles) -> Result<Tokenizer, EngineError> {
     )?)
 }
 
-/// The vocabulary in a GGUF file's metadata; none where it has none.
-pub fn gguf_vocab(metadata: &nc_model::Metadata) -> Option<GgufVocab> {
+/// None where the file has no vocabulary.
+fn gguf_vocab(metadata: &nc_model::Metadata) -> Option<GgufVocab> {
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let id = |name| {
         metadata

@@ -53,7 +53,7 @@ pub async fn model_open(api: &Arc<Api>, request: ModelPath) -> Result<Nothing, A
 }
 
 /// The same model has one path: whole, without dots and links.
-fn settled(path: &str) -> Result<String, ApiError> {
+pub(crate) fn settled(path: &str) -> Result<String, ApiError> {
     let path = path.trim();
     if path.is_empty() {
         return Err(ApiError::new(

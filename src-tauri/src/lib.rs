@@ -39,6 +39,7 @@ fn open_window() -> Result<(), Box<dyn std::error::Error>> {
         ))
         .manage(Arc::clone(&api))
         .manage(host::Listening::default())
+        .on_page_load(host::page_load)
         .setup(move |app| {
             dialogs.belong_to(app.handle());
             let folder = std::env::current_dir().unwrap_or_default();

@@ -6,7 +6,7 @@ import { Drafts } from '../src/logic/drafts';
 import { droppedModel } from '../src/logic/dropped';
 import { age, bytes, count, difference, duration, left, parameters, percent, plural, speed } from '../src/logic/format';
 import { parseStopLines, shown, stopLines } from '../src/logic/knobs';
-import { filter, fit } from '../src/logic/palette';
+import { filter, fit, ranked } from '../src/logic/palette';
 import { bounded, defaultSampling, presetOf, presets } from '../src/logic/presets';
 import { remedyFor } from '../src/logic/remedies';
 import { parseRoute, routeHash } from '../src/logic/route';
@@ -97,6 +97,19 @@ describe('the palette', () => {
     ['model xyz', []],
     ['(', []],
   ])('%j finds %j', (query, ids) => expect(filter(entries, query).map(({ id }) => id)).toEqual(ids));
+
+  it.each([
+    ['', ['commands', 'pages']],
+    ['settings', ['pages', 'commands']],
+    ['show adv', ['commands', 'pages']],
+  ])('%j puts the group that fits best first: %j', (query, order) => {
+    const groups = [
+      { heading: 'commands', entries: [{ id: 'advanced', label: 'Show advanced settings' }] },
+      { heading: 'pages', entries: [{ id: 'settings', label: 'Settings' }] },
+      { heading: 'empty', entries: [] },
+    ];
+    expect(ranked(groups, query).map(({ heading }) => heading)).toEqual(order);
+  });
 
   it('prefers the beginning of the label to its middle, and that to other words', () => {
     const label = fit('mod', { label: 'Models' });

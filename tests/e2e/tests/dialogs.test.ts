@@ -84,6 +84,9 @@ windowTest('an export that cannot be written says why and what to do', async ({ 
   expect(said).not.toContain('Written to');
   expect(said, 'a cause and a remedy').toMatch(/\w+[^.]*\. .*\w+[^.]*\./);
   await record(page, 'chat-export-failed');
+  // The remedy is the dialog again; a cancel this time.
+  await page.click('toast-remedy');
+  await (await NativeDialog.opened('Export chat')).cancel();
   await send(page, 'Are you still there?');
   await answered(page);
 });

@@ -23,7 +23,13 @@ export function fit(query: string, { label, words = '' }: Pick<Entry, 'label' | 
     else if (all.includes(word)) score += 1;
     else return 0;
   }
-  return score;
+  return shown === query.trim().toLowerCase() ? score + 100 : score;
+}
+
+/** Groups of entries that fit; the group with the best of all comes first, equals keep their order. */
+export function ranked<T extends Entry, G extends { entries: T[] }>(groups: G[], query: string): G[] {
+  const best = ({ entries }: G) => Math.max(0, ...entries.map((entry) => fit(query, entry)));
+  return groups.filter(({ entries }) => entries.length > 0).sort((a, b) => best(b) - best(a));
 }
 
 /** The entries that fit, best first; equals keep their order. */

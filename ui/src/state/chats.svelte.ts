@@ -40,18 +40,22 @@ class Chats {
     this.list = this.list.filter((known) => known.id !== chat.id);
     if (!(await this.#try(() => call('chat_delete', { chat_id: chat.id })))) return;
     if (wasOpen) app.go('chat');
-    toasts.say(`“${chat.title}” was deleted.`, () => {
+    const restore = () =>
       void this.#try(() => call('chat_restore', { chat_id: chat.id })).then((done) => {
         if (done && wasOpen) app.go('chat', chat.id);
       });
-    });
+    toasts.say(`“${chat.title}” was deleted.`, { label: 'Undo', run: restore });
   }
 
   async export(chat: ChatSummary, format: 'markdown' | 'json'): Promise<void> {
-    await this.#try(async () => {
+    try {
       const { path } = await call('chat_export', { chat_id: chat.id, format });
       if (path !== null) toasts.say(`Written to ${path}.`);
-    });
+    } catch (reason) {
+      const error = asApiError(reason);
+      const again = () => void this.export(chat, format);
+      toasts.say(`${error.message} ${error.remedy}`, { label: 'Choose another place', run: again, lasting: true });
+    }
   }
 
   async #try(what: () => Promise<unknown>): Promise<boolean> {

@@ -1,21 +1,28 @@
 export interface Toast {
   id: number;
   text: string;
-  /** Undoes what the toast tells of. */
-  undo?: () => void;
+  /** What can be done about it: undo it, or try another way. */
+  action?: ToastAction;
+}
+
+export interface ToastAction {
+  label: string;
+  run: () => void;
+  /** It tells of a failure and stays until it is answered or dismissed. */
+  lasting?: boolean;
 }
 
 const shownFor = 8000;
 
-/** Short notes at the foot of the window. One with an undo stays while the pointer or the focus is on it. */
+/** Short notes at the foot of the window. It stays while the pointer or the focus is on it. */
 class Toasts {
   list = $state<Toast[]>([]);
   #next = 1;
   #timers = new Map<number, ReturnType<typeof setTimeout>>();
 
-  say(text: string, undo?: () => void): void {
+  say(text: string, action?: ToastAction): void {
     const id = this.#next++;
-    this.list = [...this.list.slice(-2), { id, text, undo }];
+    this.list = [...this.list.slice(-2), { id, text, action }];
     this.release(id);
   }
 
@@ -25,6 +32,7 @@ class Toasts {
 
   release(id: number): void {
     this.hold(id);
+    if (this.list.find((toast) => toast.id === id)?.action?.lasting) return;
     this.#timers.set(
       id,
       setTimeout(() => this.dismiss(id), shownFor),

@@ -1,6 +1,6 @@
 //! From a path to a model that answers, and to what its files say.
 
-use nc_engine::{Cancel, Engine, ModelLocation, OpenOptions};
+use nc_engine::{Cancel, Engine, Inspection, ModelLocation, OpenOptions};
 
 use crate::dto::{LoadedModel, ModelCheck, ModelInspection, ModelKind, OpeningStage, STARTER};
 use crate::engine_slot::Loaded;
@@ -63,13 +63,16 @@ fn kind(has_template: bool) -> ModelKind {
 
 /// What a model's files say, without loading the weights.
 pub(crate) fn inspect(path: &str) -> Result<ModelInspection, ApiError> {
-    let found = nc_engine::inspect(&location(path))?;
+    let Inspection {
+        model: found,
+        chat_template,
+    } = nc_engine::inspect(&location(path))?;
     Ok(ModelInspection {
         path: path.to_owned(),
         name: registry::name_of(path),
         format: found.format.to_string(),
         architecture: found.architecture,
-        kind: kind(found.chat_template.is_some()),
+        kind: kind(chat_template.is_some()),
         parameters: found.parameters,
         file_bytes: found.file_bytes,
         memory_bytes: found.memory_bytes,
@@ -81,7 +84,7 @@ pub(crate) fn inspect(path: &str) -> Result<ModelInspection, ApiError> {
         vocabulary: found.vocabulary,
         context_tokens: found.context_tokens,
         tensors: found.tensors,
-        chat_template: found.chat_template,
+        chat_template,
     })
 }
 

@@ -179,34 +179,8 @@ fn check_logits(decoder: &Decoder, tokenizer: &Tokenizer) -> Result<(), EngineEr
 /// What a model's files say, its chat template included.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inspection {
-    /// A name for people.
-    pub name: String,
-    /// The form it comes in.
-    pub format: Format,
-    /// The family, as the files name it.
-    pub architecture: String,
-    /// Number of weights.
-    pub parameters: u64,
-    /// Bytes of the weight files.
-    pub file_bytes: u64,
-    /// Memory needed once loaded: weights and a full context's cache.
-    pub memory_bytes: u64,
-    /// The type most weights are stored in.
-    pub weight_type: String,
-    /// Layers.
-    pub layers: u32,
-    /// Width of the residual stream.
-    pub hidden_size: u32,
-    /// Attention heads.
-    pub heads: u32,
-    /// Key/value heads.
-    pub kv_heads: u32,
-    /// Tokens in the vocabulary.
-    pub vocabulary: u32,
-    /// Longest context, tokens.
-    pub context_tokens: u32,
-    /// Tensors in the files.
-    pub tensors: u32,
+    /// What configuration and weight files say.
+    pub model: nc_model::Inspection,
     /// The chat template's source, when there is one.
     pub chat_template: Option<String>,
 }
@@ -217,22 +191,8 @@ pub struct Inspection {
 /// What is wrong with the files.
 pub fn inspect(location: &ModelLocation) -> Result<Inspection, EngineError> {
     let files = ModelFiles::open(location)?;
-    let found = files.inspection();
     Ok(Inspection {
-        name: found.name,
-        format: found.format,
-        architecture: found.architecture,
-        parameters: found.parameters,
-        file_bytes: found.file_bytes,
-        memory_bytes: found.memory_bytes,
-        weight_type: found.weight_type,
-        layers: found.layers,
-        hidden_size: found.hidden_size,
-        heads: found.heads,
-        kv_heads: found.kv_heads,
-        vocabulary: found.vocabulary,
-        context_tokens: found.context_tokens,
-        tensors: found.tensors,
+        model: files.inspection(),
         chat_template: template_source(&files)?,
     })
 }

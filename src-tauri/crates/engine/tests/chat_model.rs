@@ -249,10 +249,10 @@ fn inspecting_reads_what_opening_finds() {
     let engine = Engine::start(open(starter()).expect("the starter")).expect("an engine");
     let info = engine.info();
     assert_eq!(found.chat_template, info.chat_template);
-    assert_eq!(found.context_tokens, info.context_tokens);
-    assert_eq!(found.memory_bytes, info.memory_bytes);
-    assert_eq!(found.format.to_string(), "Hugging Face folder");
-    assert_eq!(found.weight_type, "BF16");
+    assert_eq!(found.model.context_tokens, info.context_tokens);
+    assert_eq!(found.model.memory_bytes, info.memory_bytes);
+    assert_eq!(found.model.format.to_string(), "Hugging Face folder");
+    assert_eq!(found.model.weight_type, "BF16");
 }
 
 #[test]

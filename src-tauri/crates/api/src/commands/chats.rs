@@ -189,6 +189,10 @@ async fn write_whole(path: PathBuf, text: String) -> Result<PathBuf, ApiError> {
         Ok(path)
     })
     .await
+    .map_err(|error| ApiError {
+        remedy: "Choose another folder, one of your own with room in it.".to_owned(),
+        ..error
+    })
 }
 
 fn changed(api: &Arc<Api>, chat_id: i64) -> Result<ChatSummary, ApiError> {

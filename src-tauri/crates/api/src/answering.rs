@@ -135,7 +135,8 @@ struct Writer {
     message_id: i64,
     before: Option<AnswerStats>,
     begun: Instant,
-    reading_since: Option<Instant>,
+    /// When reading began, and the tokens already in the cache then.
+    reading_since: Option<(Instant, u32)>,
     first_token: Option<Instant>,
     new_tokens: u32,
     unsaved: String,
@@ -163,9 +164,13 @@ impl Writer {
     }
 
     fn reading(&mut self, done: u32, total: u32) {
-        let since = *self.reading_since.get_or_insert_with(Instant::now);
-        let seconds_left = (done > 0 && done < total)
-            .then(|| since.elapsed().as_secs_f64() * f64::from(total - done) / f64::from(done));
+        // What was found in the cache cost no time and says nothing of the rate.
+        let (since, found) = *self
+            .reading_since
+            .get_or_insert_with(|| (Instant::now(), done));
+        let read = done.saturating_sub(found);
+        let seconds_left = (read > 0 && done < total)
+            .then(|| since.elapsed().as_secs_f64() * f64::from(total - done) / f64::from(read));
         let progress = Progress::Reading {
             done_tokens: done,
             total_tokens: total,

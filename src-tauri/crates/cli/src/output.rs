@@ -26,7 +26,7 @@ pub(crate) fn print(text: &str) -> Result<(), ApiError> {
 /// Prints one line of JSON.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), ApiError> {
     let line = serde_json::to_string(value).map_err(|error| {
         ApiError::new(

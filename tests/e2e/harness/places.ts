@@ -17,7 +17,8 @@ export const starter = join(repository, 'assets/starter');
 export const artefacts = join(folder, 'artefacts');
 
 /** A trained model that is here on the project's own machines only. */
-export const stories = resolve(repository, '../shared/data/models/stories260k');
+// The program shows a model by its real path, whatever links lead to it.
+export const stories = real(resolve(repository, '../shared/data/models/stories260k'));
 
 /** A program on the PATH, or among the tools that the scripts built. */
 export function tool(name: string): string {

@@ -123,7 +123,19 @@ def task(rng):
 
 
 _MAKERS, _MAKER_WEIGHTS = zip(*MAKERS)
-TOPICS = {"numbers": 48, "concept": 11, "task": 11, "question": 9, "talk": 13, "fact": 7, "format": 3.5, "refusal": 11, "personal": 10}
+TOPICS = {"numbers": 36, "concept": 13, "task": 11, "question": 9, "talk": 15, "fact": 7, "format": 3.5, "refusal": 11, "personal": 14}
+# The last stage: what people ask first, which the long one leaves half learned.
+LAST_TOPICS = {"first": 14, "numbers": 8, "concept": 18, "task": 12, "question": 18, "talk": 22, "fact": 7, "format": 3, "refusal": 6, "personal": 4}
+# The questions that the window proposes.
+FIRST = [
+    ("(Hello! |)What can you do(|for me)?", "I can do a few things:\n\n- chat a little with you,\n- solve small sums such as 12 + 30,\n- answer questions about NeuralChat Desktop,\n- count, spell and repeat words,\n- write short lists and code examples.\n\nFor anything else, open a bigger model on the Models page."),
+    ("What is the difference between SFT and DPO?", "SFT shows the model good answers; DPO shows it a better and a worse answer to the same question. Start with SFT, then use DPO to polish the result."),
+    ("How do I open a bigger model?", "Open the Models page and choose a model folder or a GGUF file from your computer. You can also drop it onto the window."),
+    ("What is 7 + 5?", "7 + 5 = 12."),
+    ("Who are you?", "I am the starter model of NeuralChat Desktop: a small demonstration model that runs on your own computer."),
+    ("What is DPO?", "DPO, direct preference optimisation, trains a model on pairs of answers: one that people preferred and one that they did not."),
+    ("(Thanks|Thank you)(!|)", "You are welcome!"),
+]
 
 
 def exchange(rng, known):
@@ -138,6 +150,8 @@ def exchange(rng, known):
             ask, answer = maker(rng)
             if maker.__name__ == "arithmetic":
                 known["next"] = int(answer.split("= ")[-1].rstrip("."))
+    elif topic == "first":
+        ask, answer = rng.choice(FIRST)
     elif topic == "concept":
         ask, answer = concept(rng)
     elif topic == "task":

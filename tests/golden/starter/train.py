@@ -2,6 +2,7 @@
 
     python train.py                 # about 45 minutes on one core
     python train.py --steps 50      # a quick look at whether everything runs
+    python train.py --start FOLDER --last --peak 0.35 --minutes 12    # a last stage on what people ask first
 
 One recipe: conversations made on the fly, cross-entropy on what the assistant writes, Muon for the matrices and AdamW for
 the rest, a cosine schedule. What is saved is a running mean of the weights, in bf16.
@@ -26,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+import corpus
 from corpus import conversation, plain_text
 from vocabulary import END_OF_TEXT, MESSAGE_END, MESSAGE_START, render, train_tokenizer, write_tokenizer
 
@@ -122,10 +124,13 @@ def main():
     parser.add_argument("--minutes", type=float, default=math.inf, help="end sooner, the schedule shortened to fit (then no longer repeatable)")
     parser.add_argument("--start", type=Path, help="go on from this folder's weights and tokenizer, with a schedule of its own")
     parser.add_argument("--peak", type=float, default=1.0, help="share of the highest learning rates")
+    parser.add_argument("--last", action="store_true", help="the last stage's mixture of topics")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--save-every", type=int, default=500)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     args = parser.parse_args()
+    if args.last:
+        corpus.TOPICS = corpus.LAST_TOPICS
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     for module in (torch, transformers, tokenizers, safetensors, numpy):

@@ -23,7 +23,7 @@ windowTest('at the first start the embedded model answers', async ({ open }) => 
   expect(await answered(page)).toContain('12');
   expect(await page.text('message-user')).toContain('What is 7 + 5?');
   await page.waitForText('badge-speed', /\d+ tokens\/s · .* to first token/);
-  await page.waitForText('gauge', /\d+ \/ 1,?024 tokens/);
+  await page.waitForText('gauge', /\d+ \/ 1[\s,]?024 tokens/);
   expect(await page.focused(), 'ready to type on').toBe('composer');
 
   await send(page, 'Hello!');

@@ -57,17 +57,16 @@ impl Answers {
         Ok(())
     }
 
-    /// Stops the answer of this chat; what was written is kept. Says whether there was one.
-    pub(crate) fn cancel(&self, chat_id: i64) -> bool {
+    /// Stops the answer of this chat; what was written is kept.
+    pub(crate) fn cancel(&self, chat_id: i64) {
         let mut live = self.lock();
         let Some(answer) = live.get_mut(&chat_id) else {
-            return false;
+            return;
         };
         answer.cancelled = true;
         if let Some(generation) = &answer.generation {
             generation.cancel();
         }
-        true
     }
 }
 
@@ -242,7 +241,8 @@ impl Writer {
             .map(|answer| answer.content)
             .unwrap_or_default();
         content.push_str(&self.unsent);
-        let stats = merged(self.before.take(), stats);
+        // Those of the last part: the parts before are in its prompt. A part that failed leaves those before.
+        let stats = stats.or(self.before.take());
         let kept = self.keep(&content, state, stats.as_ref(), error.as_ref());
         match kept {
             Ok(message) => self.api.events.publish(AppEvent::AnswerEnded {
@@ -287,14 +287,5 @@ impl Writer {
                     "Open the chat again.",
                 )
             })
-    }
-}
-
-/// A continued answer counts the tokens of both parts; the rest describes the last part.
-fn merged(before: Option<AnswerStats>, now: Option<AnswerStats>) -> Option<AnswerStats> {
-    match (before, now) {
-        // The first part is in the prompt of the second.
-        (Some(_), Some(now)) | (None, Some(now)) => Some(now),
-        (before, None) => before,
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nc_library::ModelRow;
+use serde_json::Value;
 
 use crate::dto::{LoadedModel, ModelEntry, ModelInspection, ModelStanding, STARTER};
 use crate::engine_slot::Loaded;
@@ -59,10 +60,7 @@ fn remember_success(
         path: path.to_owned(),
         name: about.name.clone(),
         last_opened: Some(api.library.now()),
-        inspection: open_model::inspect(path)
-            .ok()
-            .map(|found| convert::to_value(&found))
-            .transpose()?,
+        inspection: inspected(path)?,
         last_error: None,
     })?;
     Ok(())
@@ -87,6 +85,12 @@ fn remember_failure(api: &Api, path: &str, error: &ApiError) -> Result<(), ApiEr
     Ok(())
 }
 
+/// What the files say, as it is kept; nothing where they do not read.
+fn inspected(path: &str) -> Result<Option<Value>, ApiError> {
+    let found = open_model::inspect(path).ok();
+    found.as_ref().map(convert::to_value).transpose()
+}
+
 /// The starter first, then the others, last opened first.
 pub(crate) fn entries(api: &Arc<Api>) -> Result<Vec<ModelEntry>, ApiError> {
     let loaded = api.engine.loaded().map(|loaded| loaded.about.path.clone());
@@ -96,10 +100,7 @@ pub(crate) fn entries(api: &Arc<Api>) -> Result<Vec<ModelEntry>, ApiError> {
             path: STARTER.to_owned(),
             name: starter::NAME.to_owned(),
             last_opened: None,
-            inspection: open_model::inspect(STARTER)
-                .ok()
-                .map(|found| convert::to_value(&found))
-                .transpose()?,
+            inspection: inspected(STARTER)?,
             last_error: None,
         });
     }

@@ -187,12 +187,7 @@ impl Turn {
             prompt: self.prompt(&path, message.id, go_on),
             sampling: convert::engine_sampling(sampling),
             max_new_tokens: sampling.max_new_tokens,
-            stop: sampling
-                .stop
-                .iter()
-                .filter(|stop| !stop.is_empty())
-                .cloned()
-                .collect(),
+            stop: sampling.stop.clone(),
             stop_ids: Vec::new(),
         };
         answering::begin(

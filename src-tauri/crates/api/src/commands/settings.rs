@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::convert::to_value;
 use crate::dto::{Nothing, Settings};
-use crate::{Api, ApiError, ErrorCode};
+use crate::{Api, ApiError};
 
 const KEY: &str = "settings";
 
@@ -23,13 +24,6 @@ pub async fn settings_get(api: &Arc<Api>, _request: Nothing) -> Result<Settings,
 /// # Errors
 /// `Storage` when the library cannot be written.
 pub async fn settings_set(api: &Arc<Api>, settings: Settings) -> Result<Settings, ApiError> {
-    let value = serde_json::to_value(&settings).map_err(|error| {
-        ApiError::new(
-            ErrorCode::Internal,
-            error.to_string(),
-            "Please report this as a bug.",
-        )
-    })?;
-    api.library.set_setting(KEY, &value)?;
+    api.library.set_setting(KEY, &to_value(&settings)?)?;
     Ok(settings)
 }

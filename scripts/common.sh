@@ -17,9 +17,8 @@ fi
 TARGET="${CARGO_TARGET_DIR:-$ROOT/target}"
 
 # What this project installs for itself stays in its own folder; rustup puts Rust into the home folder.
-export PATH="$TOOLS/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-# A Node that setup fetched is used before an older one of the system.
-[ -x "$TOOLS/node/bin/node" ] && PATH="$TOOLS/node/bin:$PATH"
+# A Node that setup fetched is used before an older one of the system. These folders may come to be while a script runs.
+export PATH="$TOOLS/node/bin:$TOOLS/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 
 say() { printf '%s\n' "$*"; }
 heading() { printf '\n==> %s\n' "$*"; }

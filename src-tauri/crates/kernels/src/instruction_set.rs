@@ -75,7 +75,7 @@ fn found() -> Vec<InstructionSet> {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod amx {
+pub(crate) mod amx {
     //! AMX needs three yeses: CPUID leaf 7, XCR0 bits 17 and 18, and on Linux a permission asked for once a process
     //! (Documentation/arch/x86/xstate.rst of the kernel).
     #![allow(unsafe_code)]
@@ -83,12 +83,12 @@ mod amx {
     use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
     #[derive(Default)]
-    pub(super) struct Tiles {
-        pub(super) int8: bool,
-        pub(super) bf16: bool,
+    pub(crate) struct Tiles {
+        pub(crate) int8: bool,
+        pub(crate) bf16: bool,
     }
 
-    pub(super) fn tiles_usable() -> Tiles {
+    pub(crate) fn tiles_usable() -> Tiles {
         if __cpuid(0).eax < 7 {
             return Tiles::default();
         }

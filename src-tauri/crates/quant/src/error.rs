@@ -76,6 +76,13 @@ pub enum FileError {
     UnsupportedVersion { file: String, version: u32 },
     #[error("{file} is a big-endian GGUF file; only little-endian ones are read")]
     BigEndian { file: String },
+    #[error("{file} is part {part} of {parts} of a model; only models in one file are read")]
+    SplitFile {
+        file: String,
+        /// Counted from 1.
+        part: u64,
+        parts: u64,
+    },
     #[error("{file} has a header of more than {limit} bytes ({needed} wanted)")]
     HeaderTooLarge {
         file: String,
@@ -267,6 +274,7 @@ impl FileError {
             | Self::NotAFolder { .. }
             | Self::UnsupportedVersion { .. }
             | Self::BigEndian { .. }
+            | Self::SplitFile { .. }
             | Self::HeaderTooLarge { .. }
             | Self::TooMany { .. }
             | Self::NestedArray { .. }
@@ -324,6 +332,9 @@ impl FileError {
                     "Convert the model again with a current llama.cpp."
                 }
                 Self::BigEndian { .. } => "Convert the model for little-endian machines.",
+                Self::SplitFile { .. } => {
+                    "Join the parts with llama.cpp's gguf-split --merge, then open the file that it writes."
+                }
                 Self::NotAFile { .. } => "Choose an ordinary file.",
                 Self::NotAFolder { .. } => "Choose the folder that the weights are in.",
                 Self::Undecodable { .. } | Self::UnknownWeightType { .. } => {

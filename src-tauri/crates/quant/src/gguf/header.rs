@@ -59,6 +59,7 @@ pub(super) fn read(source: &Source) -> Result<Header, FileError> {
         values.insert(key, value);
     }
     let metadata = Metadata::new(values);
+    refuse_part(&cursor, &metadata)?;
     let alignment = alignment(&cursor, &metadata)?;
 
     let mut tensors = BTreeMap::new();
@@ -226,6 +227,18 @@ fn truth(cursor: &Cursor<'_>, key: &str, byte: u8) -> Result<bool, FileError> {
             key: shown(key),
             found,
         }),
+    }
+}
+
+/// A model that was cut into several files has its metadata in the first and its tensors in all.
+fn refuse_part(cursor: &Cursor<'_>, metadata: &Metadata) -> Result<(), FileError> {
+    match metadata.u64("split.count") {
+        Some(parts) if parts > 1 => Err(FileError::SplitFile {
+            file: cursor.file(),
+            part: metadata.u64("split.no").unwrap_or(0).saturating_add(1),
+            parts,
+        }),
+        _ => Ok(()),
     }
 }
 

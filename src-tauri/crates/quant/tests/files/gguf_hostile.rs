@@ -182,6 +182,36 @@ fn metadata_that_lies() {
     );
 }
 
+/// A file of a split model, as gguf-split writes it: 16 bits, counted from 0.
+fn part(number: u16, count: u16) -> GgufBuilder {
+    sample()
+        .key("split.no", 2, &number.to_le_bytes())
+        .key("split.count", 2, &count.to_le_bytes())
+}
+
+#[test]
+fn a_part_of_a_model_is_told_as_such() {
+    check("first", &part(0, 3).build(), "SplitFile");
+    let largest = u64::MAX.to_le_bytes();
+    let lie = sample()
+        .key("split.no", 10, &largest)
+        .key("split.count", 10, &largest);
+    check("many", &lie.build(), "SplitFile");
+    // Parts after the first lack the keys of the model.
+    let last = GgufBuilder {
+        keys: part(2, 3).keys.split_off(8),
+        ..sample()
+    };
+    let error = Gguf::open(embedded(&last.build())).expect_err("the last part");
+    check_error("last", &error, "SplitFile");
+    assert!(error.to_string().contains("part 3 of 3"), "{error}");
+    assert!(error.remedy().contains("gguf-split --merge"));
+    // Joined again, or never split.
+    for count in [0, 1] {
+        Gguf::open(embedded(&part(0, count).build())).expect("a whole model");
+    }
+}
+
 #[test]
 fn shapes_that_cannot_be() {
     check(

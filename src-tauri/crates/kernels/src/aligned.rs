@@ -1,12 +1,14 @@
 //! Memory that begins at a cache line, in huge pages where the system gives them.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::num::NonZero;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 /// From this size on memory begins at a huge page.
 const HUGE_PAGE_BYTES: usize = 2 << 20;
 const CACHE_LINE_BYTES: usize = 64;
+const CACHE_LINE: NonZero<usize> = NonZero::new(CACHE_LINE_BYTES).unwrap();
 
 /// Plain numbers, zero at first, beginning at a multiple of 64 bytes.
 pub struct Aligned<T: Number> {
@@ -32,7 +34,8 @@ impl<T: Number> Aligned<T> {
         let layout = Self::layout(length);
         if layout.size() == 0 {
             return Self {
-                start: NonNull::dangling(),
+                // Aligned even so, since slices of other numbers are made of it.
+                start: NonNull::without_provenance(CACHE_LINE),
                 length,
             };
         }

@@ -7,6 +7,8 @@
 mod aligned;
 mod instruction_set;
 mod machine;
+mod matrix;
+mod multiply;
 mod path;
 mod pool;
 mod simd;
@@ -16,6 +18,8 @@ mod tiles;
 pub use aligned::{Aligned, Number};
 pub use instruction_set::{InstructionSet, usable_instruction_sets};
 pub use machine::{Machine, available_memory_bytes, memory_read_gb_per_s};
+pub use matrix::{Int4Group, Matrix, WeightFormat};
+pub use multiply::{FEW_ROWS, Product, Scratch, multiply};
 pub use path::{Path, PathError, PathName};
 pub use pool::Pool;
 #[cfg(target_arch = "x86_64")]

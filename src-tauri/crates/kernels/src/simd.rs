@@ -40,6 +40,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// 64 bytes.
     type B: Copy;
 
+    /// Registers of sixteen lanes that there are.
+    const REGISTERS: usize;
+
     /// The same number in every lane.
     fn splat(self, value: f32) -> Self::F;
     /// Sixteen numbers from memory.
@@ -75,6 +78,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn load_bf16_pairs(self, from: &[u16; 2 * LANES]) -> (Self::F, Self::F);
     /// Narrowed to bfloat16; what is not a number stays so.
     fn store_bf16(self, to: &mut [u16; LANES], value: Self::F);
+    /// Narrowed to bfloat16 pairs: the reverse of [`Simd::load_bf16_pairs`].
+    fn store_bf16_pairs(self, to: &mut [u16; 2 * LANES], first: Self::F, second: Self::F);
     /// Sixteen half-precision numbers, widened.
     fn load_f16(self, from: &[u16; LANES]) -> Self::F;
     /// Narrowed to half precision.
@@ -105,12 +110,16 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn bits_to_upper<const INDEX: u32, const WIDTH: u32>(self, bytes: Self::B) -> Self::B;
     /// Bitwise or.
     fn or(self, a: Self::B, b: Self::B) -> Self::B;
-    /// `Σ (code - ZERO) · x` over `4 · N` codes of each of sixteen rows.
+    /// Byte `INDEX` of each four, unsigned, as sixteen numbers.
+    fn every_fourth_byte<const INDEX: u32>(self, bytes: Self::B) -> Self::F;
+    /// `Σ (code - zero) · x` over `4 · N` codes of each of sixteen rows.
     ///
-    /// Register `i` of `codes` holds codes `4i .. 4i+4` of row 0, then of row 1 …; they are unsigned numbers of `BITS` bits
-    /// (4, 5, 6, or 8 with `ZERO` 128). `x` has `4 · N` values within -127 and 127, `sum` is their sum.
-    fn dot<const BITS: u32, const ZERO: i32, const N: usize>(
+    /// Register `i` of `codes` holds codes `4i .. 4i+4` of row 0, then of row 1 …; they are unsigned numbers of `bits` bits
+    /// (4, 5, 6, or 8 with zero 128). `x` has `4 · N` values within -127 and 127, `sum` is their sum. `kind` is bits and
+    /// zero, constants to the caller.
+    fn dot<const N: usize>(
         self,
+        kind: (u32, i32),
         codes: &[Self::B; N],
         x: &[i8],
         sum: i32,
@@ -142,7 +151,6 @@ pub trait Simd: Copy + Send + Sync + 'static {
 }
 
 /// Sixteen numbers at `index`.
-#[allow(dead_code)]
 #[inline(always)]
 pub(crate) fn at<T>(values: &[T], index: usize) -> &[T; LANES] {
     chunk::<T, LANES>(values, index)
@@ -158,7 +166,6 @@ pub(crate) fn chunk<T, const N: usize>(values: &[T], index: usize) -> &[T; N] {
 }
 
 /// `N` values at `index`, to be written.
-#[allow(dead_code)]
 #[inline(always)]
 pub(crate) fn chunk_mut<T, const N: usize>(values: &mut [T], index: usize) -> &mut [T; N] {
     let length = values.len();

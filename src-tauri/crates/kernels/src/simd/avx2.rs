@@ -43,6 +43,24 @@ macro_rules! both {
     };
 }
 
+/// The same expression for both halves. Not a closure: closures are compiled without the instruction set unless they are
+/// inlined, and a single call then costs more than the kernel.
+macro_rules! halves {
+    ($half:ident in $values:expr => $body:expr) => {{
+        let [first, second] = $values;
+        [
+            {
+                let $half = first;
+                $body
+            },
+            {
+                let $half = second;
+                $body
+            },
+        ]
+    }};
+}
+
 impl Avx2 {
     /// Eight lanes narrowed to bfloat16, each in the lower half of its lane.
     #[inline(always)]
@@ -62,6 +80,7 @@ impl Simd for Avx2 {
     type F = [__m256; 2];
     type I = [__m256i; 2];
     type B = [__m256i; 2];
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
@@ -140,10 +159,10 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {
         instructions! {
-            let bits = _mm256_loadu_si256(from.as_ptr().cast());
-            [_mm256_castsi256_si128(bits), _mm256_extracti128_si256::<1>(bits)]
-                .map(|half| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(half))))
-        }
+                    let bits = _mm256_loadu_si256(from.as_ptr().cast());
+        halves!(half in [_mm256_castsi256_si128(bits), _mm256_extracti128_si256::<1>(bits)] =>
+                        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(half))))
+                }
     }
     #[inline(always)]
     fn load_bf16_pairs(self, from: &[u16; 2 * LANES]) -> (Self::F, Self::F) {
@@ -176,6 +195,16 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn store_bf16_pairs(self, to: &mut [u16; 2 * LANES], first: Self::F, second: Self::F) {
+        for half in 0..2 {
+            let (first, second) = (self.bf16_bits(first[half]), self.bf16_bits(second[half]));
+            instructions! {
+                let pairs = _mm256_or_si256(first, _mm256_slli_epi32::<16>(second));
+                _mm256_storeu_si256(to.as_mut_ptr().add(16 * half).cast(), pairs);
+            }
+        }
+    }
+    #[inline(always)]
     fn load_f16(self, from: &[u16; LANES]) -> Self::F {
         instructions!([
             _mm256_cvtph_ps(_mm_loadu_si128(from.as_ptr().cast())),
@@ -186,7 +215,7 @@ impl Simd for Avx2 {
     fn store_f16(self, to: &mut [u16; LANES], value: Self::F) {
         const ROUNDING: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
         instructions! {
-            let halves = value.map(|half| _mm256_cvtps_ph::<ROUNDING>(half));
+            let halves = halves!(half in value => _mm256_cvtps_ph::<ROUNDING>(half));
             _mm_storeu_si128(to.as_mut_ptr().cast(), halves[0]);
             _mm_storeu_si128(to.as_mut_ptr().add(8).cast(), halves[1]);
         }
@@ -195,20 +224,20 @@ impl Simd for Avx2 {
     fn load_u8(self, from: &[u8; LANES]) -> Self::F {
         instructions! {
             let bytes = _mm_loadu_si128(from.as_ptr().cast());
-            [bytes, _mm_srli_si128::<8>(bytes)].map(|half| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(half)))
+            halves!(half in [bytes, _mm_srli_si128::<8>(bytes)] => _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(half)))
         }
     }
     #[inline(always)]
     fn load_i8(self, from: &[i8; LANES]) -> Self::F {
         instructions! {
             let bytes = _mm_loadu_si128(from.as_ptr().cast());
-            [bytes, _mm_srli_si128::<8>(bytes)].map(|half| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(half)))
+            halves!(half in [bytes, _mm_srli_si128::<8>(bytes)] => _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(half)))
         }
     }
     #[inline(always)]
     fn store_i8(self, to: &mut [i8; LANES], value: Self::F) {
         instructions! {
-            let whole = value.map(|half| _mm256_cvtps_epi32(half));
+            let whole = halves!(half in value => _mm256_cvtps_epi32(half));
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(whole[0], whole[1]));
             let bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
             _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
@@ -226,7 +255,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn power_of_two(self, n: Self::I) -> Self::F {
         instructions! {
-            n.map(|half| {
+            halves!(half in n => {
                 let biased = _mm256_add_epi32(half, _mm256_set1_epi32(127));
                 _mm256_castsi256_ps(_mm256_slli_epi32::<23>(biased))
             })
@@ -264,7 +293,7 @@ impl Simd for Avx2 {
     fn bits_to_upper<const INDEX: u32, const WIDTH: u32>(self, bytes: Self::B) -> Self::B {
         instructions! {
             let from = INDEX * WIDTH;
-            bytes.map(|half| {
+            halves!(half in bytes => {
                 let moved = match from < 4 {
                     true => _mm256_sll_epi16(half, _mm_cvtsi32_si128(4 - from as i32)),
                     false => _mm256_srl_epi16(half, _mm_cvtsi32_si128(from as i32 - 4)),
@@ -278,8 +307,18 @@ impl Simd for Avx2 {
         both!(_mm256_or_si256(a, b))
     }
     #[inline(always)]
-    fn dot<const BITS: u32, const ZERO: i32, const N: usize>(
+    fn every_fourth_byte<const INDEX: u32>(self, bytes: Self::B) -> Self::F {
+        instructions! {
+            halves!(half in bytes => {
+                let moved = _mm256_srl_epi32(half, _mm_cvtsi32_si128(8 * INDEX as i32));
+                _mm256_cvtepi32_ps(_mm256_and_si256(moved, _mm256_set1_epi32(255)))
+            })
+        }
+    }
+    #[inline(always)]
+    fn dot<const N: usize>(
         self,
+        (bits, zero): (u32, i32),
         codes: &[Self::B; N],
         x: &[i8],
         sum: i32,
@@ -287,7 +326,7 @@ impl Simd for Avx2 {
         // Products of neighbours are added in 16 bits, which must not saturate: 2 · 127 · code. How many such sums may
         // be added before they are widened follows from the largest code. Codes of 8 bits are multiplied as magnitudes,
         // the signs moved to x: 2 · 127 · 128 fits.
-        let together = match BITS {
+        let together = match bits {
             4 => 8,
             5 => 4,
             6 => 2,
@@ -295,7 +334,7 @@ impl Simd for Avx2 {
         };
         instructions! {
             let ones = _mm256_set1_epi16(1);
-            let start = if BITS == 8 { (128 - ZERO) * sum } else { -ZERO * sum };
+            let start = if bits == 8 { (128 - zero) * sum } else { -zero * sum };
             let mut sums = [_mm256_set1_epi32(start); 2];
             let x = x.as_chunks::<4>().0;
             let mut first = 0;
@@ -308,7 +347,7 @@ impl Simd for Avx2 {
                     let x = _mm256_set1_epi32(x);
                     for half in 0..2 {
                         let code = codes[index][half];
-                        let products = if BITS == 8 {
+                        let products = if bits == 8 {
                             let signed = _mm256_xor_si256(code, _mm256_set1_epi8(-128));
                             _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(x, signed))
                         } else {

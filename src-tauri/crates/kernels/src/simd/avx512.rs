@@ -44,10 +44,26 @@ macro_rules! instructions {
     };
 }
 
+impl Avx512 {
+    /// Narrowed to bfloat16, each in the lower half of its lane.
+    #[inline(always)]
+    fn bf16_bits(self, value: __m512) -> __m512i {
+        instructions! {
+            let bits = _mm512_castps_si512(value);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+            let not_a_number = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value, value);
+            let quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x40_0000));
+            _mm512_srli_epi32::<16>(_mm512_mask_mov_epi32(rounded, not_a_number, quiet))
+        }
+    }
+}
+
 impl Simd for Avx512 {
     type F = __m512;
     type I = __m512i;
     type B = __m512i;
+    const REGISTERS: usize = 32;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
@@ -136,15 +152,18 @@ impl Simd for Avx512 {
     }
     #[inline(always)]
     fn store_bf16(self, to: &mut [u16; LANES], value: Self::F) {
+        let bits = self.bf16_bits(value);
+        instructions!(_mm256_storeu_si256(
+            to.as_mut_ptr().cast(),
+            _mm512_cvtepi32_epi16(bits)
+        ));
+    }
+    #[inline(always)]
+    fn store_bf16_pairs(self, to: &mut [u16; 2 * LANES], first: Self::F, second: Self::F) {
+        let (first, second) = (self.bf16_bits(first), self.bf16_bits(second));
         instructions! {
-            let bits = _mm512_castps_si512(value);
-            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
-            let rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
-            let not_a_number = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(value, value);
-            let quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x40_0000));
-            let chosen = _mm512_mask_mov_epi32(rounded, not_a_number, quiet);
-            let narrow = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(chosen));
-            _mm256_storeu_si256(to.as_mut_ptr().cast(), narrow);
+            let pairs = _mm512_or_si512(first, _mm512_slli_epi32::<16>(second));
+            _mm512_storeu_si512(to.as_mut_ptr().cast(), pairs);
         }
     }
     #[inline(always)]
@@ -231,14 +250,23 @@ impl Simd for Avx512 {
         instructions!(_mm512_or_si512(a, b))
     }
     #[inline(always)]
-    fn dot<const BITS: u32, const ZERO: i32, const N: usize>(
+    fn every_fourth_byte<const INDEX: u32>(self, bytes: Self::B) -> Self::F {
+        instructions! {
+            let moved = _mm512_srl_epi32(bytes, _mm_cvtsi32_si128(8 * INDEX as i32));
+            _mm512_cvtepi32_ps(_mm512_and_si512(moved, _mm512_set1_epi32(255)))
+        }
+    }
+    #[inline(always)]
+    fn dot<const N: usize>(
         self,
+        (bits, zero): (u32, i32),
         codes: &[Self::B; N],
         x: &[i8],
         sum: i32,
     ) -> Self::I {
+        let _ = bits;
         instructions! {
-            let mut sums = _mm512_set1_epi32(-ZERO * sum);
+            let mut sums = _mm512_set1_epi32(-zero * sum);
             for (register, x) in codes.iter().zip(x.as_chunks::<4>().0) {
                 let x = i32::from_le_bytes([x[0] as u8, x[1] as u8, x[2] as u8, x[3] as u8]);
                 sums = _mm512_dpbusd_epi32(sums, *register, _mm512_set1_epi32(x));

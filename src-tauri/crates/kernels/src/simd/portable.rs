@@ -64,6 +64,7 @@ impl Simd for Portable {
     type F = [f32; LANES];
     type I = [i32; LANES];
     type B = [u8; 64];
+    const REGISTERS: usize = 8;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
@@ -157,6 +158,13 @@ impl Simd for Portable {
         }
     }
     #[inline(always)]
+    fn store_bf16_pairs(self, to: &mut [u16; 2 * LANES], first: Self::F, second: Self::F) {
+        for lane in 0..LANES {
+            to[2 * lane] = bf16_bits(first[lane]);
+            to[2 * lane + 1] = bf16_bits(second[lane]);
+        }
+    }
+    #[inline(always)]
     fn load_f16(self, from: &[u16; LANES]) -> Self::F {
         // `to_f32_const` is plain arithmetic; `to_f32` asks for the processor's abilities at every value.
         widen(from, |bits| f16::from_bits(bits).to_f32_const())
@@ -230,13 +238,23 @@ impl Simd for Portable {
         out
     }
     #[inline(always)]
-    fn dot<const BITS: u32, const ZERO: i32, const N: usize>(
+    fn every_fourth_byte<const INDEX: u32>(self, bytes: Self::B) -> Self::F {
+        let mut out = [0.0; LANES];
+        for (lane, four) in out.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            *lane = f32::from(four[INDEX as usize]);
+        }
+        out
+    }
+    #[inline(always)]
+    fn dot<const N: usize>(
         self,
+        (bits, zero): (u32, i32),
         codes: &[Self::B; N],
         x: &[i8],
         sum: i32,
     ) -> Self::I {
-        let mut sums = [-ZERO * sum; LANES];
+        let _ = bits;
+        let mut sums = [-zero * sum; LANES];
         for (register, x) in codes.iter().zip(x.chunks_exact(4)) {
             for (lane, sum) in sums.iter_mut().enumerate() {
                 for byte in 0..4 {

@@ -1,0 +1,215 @@
+//! Matrix products with packed weights: `y = x · Wᵀ`.
+
+mod codes;
+mod plain;
+mod quantized_rows;
+
+use std::ops::Range;
+
+use quantized_rows::QuantizedRows;
+
+use crate::matrix::{Blocks, Matrix, PANEL, Plain, for_format};
+use crate::pool::Parts;
+use crate::simd::{Simd, Work};
+use crate::{Path, Pool};
+
+/// Rows up to which a product gives each row the same bits whatever the others: decoding, small batches, verification.
+pub const FEW_ROWS: usize = 16;
+/// Rows whose activations are worked on before the next: they stay in the second-level cache.
+const ROW_BLOCK: usize = 256;
+/// Bytes of weights that a thread takes at a time in products of few rows: small enough to share evenly.
+const TASK_BYTES: usize = 64 << 10;
+
+/// Buffers that products reuse.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    quantized: QuantizedRows,
+}
+
+/// One of the products of a [`multiply`].
+#[derive(Debug)]
+pub struct Product<'a> {
+    /// The weights `(outputs, inputs)`.
+    pub matrix: &'a Matrix,
+    /// What comes out, `(rows, outputs)`.
+    pub output: &'a mut [f32],
+}
+
+/// `y = x · Wᵀ` for several matrices at once: `x` is `(rows, inputs)`, row-major f32.
+///
+/// What is computed inside depends on the weights' format and on the path: full-precision weights are multiplied in f32;
+/// codes with activations rounded to 8 bits in groups of 32 (each with a scale of its own), summed in i32 within a group and
+/// in f32 across groups. Sums run over the inputs in order, so a row's result does not depend on threads, and for up to
+/// [`FEW_ROWS`] rows not on how many there are.
+///
+/// # Panics
+/// When lengths do not fit.
+pub fn multiply(
+    path: Path,
+    pool: &Pool,
+    scratch: &mut Scratch,
+    x: &[f32],
+    products: &mut [Product],
+) {
+    let Some(inputs) = products.first().map(|product| product.matrix.inputs()) else {
+        return;
+    };
+    let rows = x.len().checked_div(inputs).unwrap_or(0);
+    for product in products.iter_mut() {
+        let outputs = product.matrix.outputs();
+        assert_eq!(
+            product.matrix.inputs(),
+            inputs,
+            "all products take the same activations"
+        );
+        assert!(
+            x.len() == rows * inputs && (inputs == 0 || product.output.len() == rows * outputs),
+            "{} activations and {} outputs for a matrix ({outputs}, {inputs})",
+            x.len(),
+            product.output.len()
+        );
+        if inputs == 0 {
+            product.output.fill(0.0);
+        }
+    }
+    if rows == 0 {
+        return;
+    }
+    if products
+        .iter()
+        .any(|product| product.matrix.format().is_quantized())
+    {
+        scratch.quantized.fill(path, pool, x, inputs);
+    }
+    let outputs: Vec<Output> = products.iter_mut().map(Output::of).collect();
+    let matrices: Vec<&Matrix> = products.iter().map(|product| product.matrix).collect();
+    for first in (0..rows).step_by(ROW_BLOCK) {
+        let rows = first..rows.min(first + ROW_BLOCK);
+        let input = Input {
+            x: &x[rows.start * inputs..rows.end * inputs],
+            quantized: &scratch.quantized,
+            rows,
+        };
+        let tasks = tasks(&matrices, input.rows.len());
+        pool.run(tasks.len(), |task| {
+            let (index, panels) = &tasks[task];
+            let panels = Panels {
+                matrix: matrices[*index],
+                panels: panels.clone(),
+                input: &input,
+                output: &outputs[*index],
+            };
+            path.run(panels);
+        });
+    }
+}
+
+/// Which matrix, and which of its panels, each task takes.
+fn tasks(matrices: &[&Matrix], rows: usize) -> Vec<(usize, Range<usize>)> {
+    let mut tasks = Vec::new();
+    for (index, matrix) in matrices.iter().enumerate() {
+        let panels = matrix.panel_count();
+        let step = match rows <= FEW_ROWS {
+            true => (TASK_BYTES / matrix.panel_bytes().max(1))
+                .clamp(1, 64)
+                .next_multiple_of(4),
+            false => 4,
+        };
+        let starts = (0..panels).step_by(step);
+        tasks.extend(starts.map(|start| (index, start..panels.min(start + step))));
+    }
+    tasks
+}
+
+/// Activations of one block of rows.
+struct Input<'a> {
+    x: &'a [f32],
+    quantized: &'a QuantizedRows,
+    rows: Range<usize>,
+}
+
+/// Where a product's values go.
+struct Output {
+    values: Parts<f32>,
+    columns: usize,
+}
+
+impl Output {
+    fn of(product: &mut Product) -> Self {
+        Self {
+            values: Parts::new(product.output),
+            columns: product.matrix.outputs(),
+        }
+    }
+
+    /// The sixteen values of a row and a panel as they are now, zeros past the last column.
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S, row: usize, panel: usize) -> S::F {
+        let values = self.part(row, panel);
+        match values.as_array::<PANEL>() {
+            Some(values) => simd.load(values),
+            None => {
+                let mut all = [0.0; PANEL];
+                all[..values.len()].copy_from_slice(values);
+                simd.load(&all)
+            }
+        }
+    }
+
+    /// A row's values of a panel, at most sixteen.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)]
+    fn part(&self, row: usize, panel: usize) -> &mut [f32] {
+        let columns = panel * PANEL..self.columns.min((panel + 1) * PANEL);
+        let first = row * self.columns;
+        // SAFETY: a task touches its own panels' columns only, each panel belongs to one task, and `load` and `store` let
+        // go of the part before they return.
+        #[allow(unsafe_code)]
+        unsafe {
+            self.values.part(first + columns.start..first + columns.end)
+        }
+    }
+
+    /// Puts the sixteen values of a row and a panel to their place; those past the last column are dropped.
+    #[inline(always)]
+    fn store<S: Simd>(&self, simd: S, row: usize, panel: usize, values: S::F) {
+        let target = self.part(row, panel);
+        match target.as_mut_array::<PANEL>() {
+            Some(target) => simd.store(target, values),
+            None => {
+                let mut all = [0.0; PANEL];
+                simd.store(&mut all, values);
+                target.copy_from_slice(&all[..target.len()]);
+            }
+        }
+    }
+}
+
+/// The work of one task.
+struct Panels<'a> {
+    matrix: &'a Matrix,
+    panels: Range<usize>,
+    input: &'a Input<'a>,
+    output: &'a Output,
+}
+
+impl Work for Panels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        for_format!(self.matrix.format(), plain: P => self.plain::<S, P>(simd), blocks: B => self.blocks::<S, B>(simd));
+    }
+}
+
+impl Panels<'_> {
+    #[inline(always)]
+    fn plain<S: Simd, P: Plain>(&self, simd: S) {
+        plain::multiply::<S, P>(simd, self);
+    }
+
+    #[inline(always)]
+    fn blocks<S: Simd, B: Blocks>(&self, simd: S) {
+        codes::multiply::<S, B>(simd, self);
+    }
+}

@@ -6,6 +6,7 @@
 
 mod aligned;
 mod instruction_set;
+mod limits;
 mod machine;
 mod path;
 mod pool;
@@ -15,6 +16,7 @@ mod tiles;
 
 pub use aligned::{Aligned, Number};
 pub use instruction_set::{InstructionSet, usable_instruction_sets};
+pub use limits::{Arithmetic, peak};
 pub use machine::{Machine, available_memory_bytes, memory_read_gb_per_s};
 pub use path::{Path, PathError, PathName};
 pub use pool::Pool;
@@ -22,4 +24,4 @@ pub use pool::Pool;
 pub use simd::{Avx2, Avx512};
 pub use simd::{LANES, Portable, Simd, Work};
 #[cfg(target_arch = "x86_64")]
-pub use tiles::{Amx, Bf16Dots};
+pub use tiles::{Amx, Bf16Dots, Bf16Product, Sums, TileKernel, TileRows, multiply_bf16};

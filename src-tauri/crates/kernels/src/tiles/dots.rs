@@ -102,25 +102,27 @@ fn dot<const P: usize>(
     );
     // Copied, so that they live in registers.
     let mut held = *sums;
-    for step in 0..steps {
-        for pair in 0..TILE_DEPTH / 2 {
-            // SAFETY: `step` counts tiles that rows and panels both have, and the places lie within one tile.
-            unsafe {
-                // Not `from_fn`: what it calls would not be compiled for the instruction set.
-                let mut outputs = [_mm512_setzero_si512(); P];
-                for (outputs, panel) in outputs.iter_mut().zip(panels) {
-                    let from = panel.as_ptr().add(step * TILE + pair * 2 * TILE_ROWS);
-                    *outputs = _mm512_loadu_si512(from.cast());
-                }
-                let pairs = tiles
-                    .as_ptr()
-                    .add(step * TILE + half * TILE_DEPTH + 2 * pair);
-                for (row, held) in held.iter_mut().enumerate() {
-                    let two = pairs.add(row * TILE_DEPTH).cast::<i32>().read_unaligned();
-                    let two = bf16(_mm512_set1_epi32(two));
-                    for (sum, outputs) in held.iter_mut().zip(outputs) {
-                        *sum = _mm512_dpbf16_ps(*sum, two, bf16(outputs));
-                    }
+    let mut starts = [std::ptr::null(); P];
+    for panel in 0..P {
+        starts[panel] = panels[panel].as_ptr().cast::<__m512i>();
+    }
+    let rows = tiles[half * TILE_DEPTH..].as_ptr();
+    for pair in 0..steps * TILE_DEPTH / 2 {
+        // SAFETY: the pairs are those of as many tiles as rows and panels both have.
+        unsafe {
+            let rows = rows.add(pair / 16 * TILE + pair % 16 * 2).cast::<i32>();
+            // Not `from_fn` or `map`: what they call would not be compiled for the instruction set.
+            let mut outputs = [_mm512_setzero_si512(); P];
+            for panel in 0..P {
+                outputs[panel] = _mm512_loadu_si512(starts[panel].add(pair));
+            }
+            for row in 0..ROWS {
+                let two = bf16(_mm512_set1_epi32(
+                    rows.add(row * TILE_DEPTH / 2).read_unaligned(),
+                ));
+                for panel in 0..P {
+                    held[row][panel] =
+                        _mm512_dpbf16_ps(held[row][panel], two, bf16(outputs[panel]));
                 }
             }
         }

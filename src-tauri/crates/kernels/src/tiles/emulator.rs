@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod instruction;
+mod tests;
 mod tile_file;
 
 use std::cell::UnsafeCell;
@@ -17,6 +18,7 @@ use std::ptr::null_mut;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+pub(super) use instruction::Multiplied;
 use instruction::{Address, Instruction, Operation};
 pub(super) use tile_file::{Refused, TileFile};
 
@@ -32,7 +34,7 @@ static PREVIOUS: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
 static PREVIOUS_FLAGS: AtomicUsize = AtomicUsize::new(0);
 
 /// How many instructions have been carried out.
-pub(super) fn carried_out() -> u64 {
+fn carried_out() -> u64 {
     CARRIED_OUT.load(Ordering::Relaxed)
 }
 

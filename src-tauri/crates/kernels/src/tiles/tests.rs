@@ -454,3 +454,71 @@ fn rows_are_packed_as_tiles() {
         }
     }
 }
+
+/// The kernel's instructions come in the order that its description says, and give what their description says: tile by
+/// tile, the reference gives the same bits. A processor's own AMX is compared too, and said how it differs.
+#[test]
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn amx_sums_go_through_the_depth_in_order() {
+    let size = size(48, 320, 48);
+    let case = Case {
+        size,
+        x: numbers(15, size.rows * size.inputs),
+        w: numbers(16, size.outputs * size.inputs),
+        before: numbers(17, size.rows * size.outputs),
+        sums: Sums::Add,
+    };
+    let w = panels(&case.w, size.outputs, size.inputs);
+    let mut rows = TileRows::new();
+    let path = Path::strongest();
+    rows.pack(path, &Pool::new(1), &case.x, size.rows, size.inputs);
+    let mut configuration = [0; 64];
+    configuration[0] = 1;
+    configuration[16..32].copy_from_slice(&[64, 0].repeat(8));
+    configuration[48..56].fill(16);
+    let mut tiles = emulator::TileFile::NEW;
+    assert_eq!(tiles.configure(&configuration), Ok(()));
+    let mut expected = case.before.clone();
+    let bytes = size.outputs as isize * 4;
+    for row_block in 0..size.rows / TILE_ROWS {
+        for panel in 0..size.outputs / TILE_ROWS {
+            let at = row_block * TILE_ROWS * size.outputs + panel * TILE_ROWS;
+            let x = rows.tiles(row_block, &(0..size.inputs));
+            let w = &w[panel * TILE_ROWS * size.inputs..][..TILE_ROWS * size.inputs];
+            // SAFETY: whole tiles of whole matrices.
+            let done = unsafe {
+                let sums = expected[at..].as_mut_ptr();
+                tiles.load(0, sums.cast(), bytes).and_then(|()| {
+                    for (x, w) in x.chunks_exact(TILE).zip(w.chunks_exact(TILE)) {
+                        tiles.load(1, x.as_ptr().cast(), 64)?;
+                        tiles.load(2, w.as_ptr().cast(), 64)?;
+                        tiles.multiply_bf16(emulator::Multiplied {
+                            sums: 0,
+                            first: 1,
+                            second: 2,
+                        })?;
+                    }
+                    tiles.store(0, sums.cast(), bytes)
+                })
+            };
+            assert_eq!(done, Ok(()));
+        }
+    }
+    for candidate in candidates() {
+        if !matches!(candidate.kernel, TileKernel::Amx(_)) {
+            continue;
+        }
+        let y = case.run(&candidate, 1);
+        let different = y
+            .iter()
+            .zip(&expected)
+            .filter(|(y, expected)| y.to_bits() != expected.to_bits())
+            .count();
+        eprintln!(
+            "{different} of {} values differ from the reference",
+            y.len()
+        );
+        assert!(!candidate.emulated || different == 0);
+    }
+}

@@ -13,6 +13,8 @@ use super::{Bf16Dots, TILE, TILE_DEPTH, TILE_ROWS};
 
 /// Rows at a time: half a block.
 const ROWS: usize = 8;
+/// Pairs of values in a tile's row.
+const PAIRS: usize = TILE_DEPTH / 2;
 
 /// # Safety
 /// Nobody else uses these rows and columns of the output meanwhile.
@@ -107,22 +109,22 @@ fn dot<const P: usize>(
         starts[panel] = panels[panel].as_ptr().cast::<__m512i>();
     }
     let rows = tiles[half * TILE_DEPTH..].as_ptr();
-    for pair in 0..steps * TILE_DEPTH / 2 {
+    for pair in 0..steps * PAIRS {
         // SAFETY: the pairs are those of as many tiles as rows and panels both have.
         unsafe {
-            let rows = rows.add(pair / 16 * TILE + pair % 16 * 2).cast::<i32>();
+            let rows = rows
+                .add(pair / PAIRS * TILE + pair % PAIRS * 2)
+                .cast::<i32>();
             // Not `from_fn` or `map`: what they call would not be compiled for the instruction set.
             let mut outputs = [_mm512_setzero_si512(); P];
             for panel in 0..P {
                 outputs[panel] = _mm512_loadu_si512(starts[panel].add(pair));
             }
-            for row in 0..ROWS {
-                let two = bf16(_mm512_set1_epi32(
-                    rows.add(row * TILE_DEPTH / 2).read_unaligned(),
-                ));
+            for (row, held) in held.iter_mut().enumerate() {
+                let two = rows.add(row * PAIRS).read_unaligned();
+                let two = bf16(_mm512_set1_epi32(two));
                 for panel in 0..P {
-                    held[row][panel] =
-                        _mm512_dpbf16_ps(held[row][panel], two, bf16(outputs[panel]));
+                    held[panel] = _mm512_dpbf16_ps(held[panel], two, bf16(outputs[panel]));
                 }
             }
         }

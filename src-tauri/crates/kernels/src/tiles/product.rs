@@ -8,9 +8,9 @@ use crate::Pool;
 
 /// Row blocks of one task: 256 rows. Over the depth below they are 1 MB, half of an AMX processor's second-level cache.
 const TASK_ROW_BLOCKS: usize = 16;
-/// Depth that AMX goes through at a time; the sums wait in the output meanwhile.
+/// Depth that AMX goes through at a time at most; the sums wait in the output meanwhile.
 const AMX_DEPTH: usize = 2048;
-/// Tasks for each thread and row block, so that a slower thread can be helped.
+/// Tasks for each thread, so that a slower one can be helped.
 const TASKS_PER_THREAD: usize = 4;
 
 /// What becomes of the values in the output.
@@ -152,7 +152,7 @@ impl TileKernel {
     }
 
     /// Depth to go through at a time.
-    fn depth_step(self) -> usize {
+    fn depth_at_most(self) -> usize {
         match self {
             Self::Amx(_) => AMX_DEPTH,
             // Reads each row's values once for three panels, which is slow enough for any cache.
@@ -195,25 +195,30 @@ pub fn multiply_bf16(kernel: TileKernel, pool: &Pool, product: &Bf16Product, y: 
         "there are panels for all outputs and inputs"
     );
     let output = Output::new(y, rows.rows(), outputs);
-    // Even, for pairs of panels.
-    let share = panel_count.div_ceil(pool.threads() * TASKS_PER_THREAD);
-    let step = share.next_multiple_of(2);
-    let groups = panel_count.div_ceil(step.max(1));
-    let row_groups = rows.row_blocks().div_ceil(TASK_ROW_BLOCKS);
-    let depth_step = kernel.depth_step();
+    // All steps are nearly equal, and those of row blocks and panels are even, for pairs of them.
+    let row_blocks = rows.row_blocks();
+    let row_groups = row_blocks.div_ceil(TASK_ROW_BLOCKS);
+    let row_step = row_blocks.div_ceil(row_groups.max(1)).next_multiple_of(2);
+    let panel_groups = (pool.threads() * TASKS_PER_THREAD).div_ceil(row_groups.max(1));
+    let panel_step = panel_count.div_ceil(panel_groups).next_multiple_of(2);
+    let panel_groups = panel_count.div_ceil(panel_step.max(1));
     // Without any depth there is still an output to overwrite.
-    for part in 0..depth.div_ceil(depth_step).max(1) {
-        let depth = part * depth_step..depth.min((part + 1).saturating_mul(depth_step));
-        pool.run(row_groups * groups, |task| {
-            let row_block = task / groups * TASK_ROW_BLOCKS;
-            let panel = task % groups * step;
-            let end = rows.row_blocks().min(row_block + TASK_ROW_BLOCKS);
+    let parts = depth.div_ceil(kernel.depth_at_most()).max(1);
+    let depth_step = depth.div_ceil(parts).next_multiple_of(TILE_DEPTH);
+    for part in 0..parts {
+        let depth = part * depth_step..depth.min((part + 1) * depth_step);
+        // The same panels for all rows before the next: threads that go through them at the same time read them from
+        // memory once.
+        pool.run(row_groups * panel_groups, |task| {
+            let row_block = task % row_groups * row_step;
+            let panel = task / row_groups * panel_step;
+            let end = row_blocks.min(row_block + row_step);
             let product = Product {
                 rows,
                 row_blocks: row_block..end,
                 panels: Panels {
                     values: &panels[panel * stride + depth.start * TILE_ROWS..],
-                    count: step.min(panel_count - panel),
+                    count: panel_step.min(panel_count - panel),
                     stride,
                     depth: depth.clone(),
                 },

@@ -98,7 +98,7 @@ const fn size(rows: usize, inputs: usize, outputs: usize) -> Size {
 }
 
 /// Nothing, one, and around one tile and two in every direction.
-const SIZES: [Size; 22] = [
+const SIZES: [Size; 23] = [
     size(0, 32, 16),
     size(3, 0, 5),
     size(4, 7, 0),
@@ -120,6 +120,7 @@ const SIZES: [Size; 22] = [
     size(48, 160, 113),
     size(255, 40, 31),
     size(257, 40, 33),
+    size(530, 33, 70),
     size(70, 2085, 35),
 ];
 

@@ -108,7 +108,8 @@ fn dot<const P: usize>(
     for panel in 0..P {
         starts[panel] = panels[panel].as_ptr().cast::<__m512i>();
     }
-    let rows = tiles[half * TILE_DEPTH..].as_ptr();
+    // Eight rows into each tile, of which there may be none.
+    let rows = tiles.as_ptr().wrapping_add(half * TILE_DEPTH);
     for pair in 0..steps * PAIRS {
         // SAFETY: the pairs are those of as many tiles as rows and panels both have.
         unsafe {

@@ -98,9 +98,10 @@ const fn size(rows: usize, inputs: usize, outputs: usize) -> Size {
 }
 
 /// Nothing, one, and around one tile and two in every direction.
-const SIZES: [Size; 23] = [
+const SIZES: [Size; 24] = [
     size(0, 32, 16),
     size(3, 0, 5),
+    size(36, 0, 35),
     size(4, 7, 0),
     size(1, 1, 1),
     size(1, 2, 15),

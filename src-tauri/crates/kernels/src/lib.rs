@@ -6,6 +6,7 @@
 
 mod aligned;
 mod instruction_set;
+mod limits;
 mod machine;
 mod matrix;
 mod multiply;
@@ -17,6 +18,7 @@ mod tiles;
 
 pub use aligned::{Aligned, Number};
 pub use instruction_set::{InstructionSet, usable_instruction_sets};
+pub use limits::{Arithmetic, peak};
 pub use machine::{Machine, available_memory_bytes, memory_read_gb_per_s};
 pub use matrix::{Int4Group, Matrix, WeightFormat};
 pub use multiply::{FEW_ROWS, Product, Scratch, multiply};
@@ -26,4 +28,4 @@ pub use pool::Pool;
 pub use simd::{Avx2, Avx512};
 pub use simd::{LANES, Portable, Simd, Work};
 #[cfg(target_arch = "x86_64")]
-pub use tiles::{Amx, Bf16Dots};
+pub use tiles::{Amx, Bf16Dots, Bf16Product, Sums, TileKernel, TileRows, multiply_bf16};

@@ -194,3 +194,34 @@ impl fmt::Display for Path {
         self.name().fmt(formatter)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `NEURALCHAT_REQUIRE_KERNELS=amx,avx512` makes a missing path an error, so that a machine meant to test it cannot skip it.
+    #[test]
+    fn required_paths_are_here() -> Result<(), PathError> {
+        let here = Path::all();
+        let names: Vec<&str> = here.iter().map(|path| path.name().as_str()).collect();
+        eprintln!("paths here: {}", names.join(", "));
+        let required = std::env::var("NEURALCHAT_REQUIRE_KERNELS").unwrap_or_default();
+        for name in required.split(',').filter(|name| !name.trim().is_empty()) {
+            Path::get(name.parse()?)?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn names_lead_back_to_their_paths() {
+        for name in PathName::ALL {
+            assert_eq!(name.as_str().parse(), Ok(name));
+            match Path::get(name) {
+                Ok(path) => assert_eq!(path.name(), name),
+                Err(error) => assert!(matches!(error, PathError::NotHere { .. })),
+            }
+        }
+        assert_eq!(" AVX2 ".parse(), Ok(PathName::Avx2));
+        assert!("sse".parse::<PathName>().is_err());
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nc_api::dto::{
     AppEvent, ChatView, MessageStanding, ModelState, ModelsView, NumberedEvent, PickKind, Picked,
-    Role, STARTER,
+    Role, STARTER, Sampling,
 };
 use nc_api::{Api, ApiError, Desktop, ErrorCode, SaveRequest, Subscription};
 use serde::de::DeserializeOwned;
@@ -353,6 +353,66 @@ async fn a_bad_model_leaves_the_loaded_one_in_place() {
         .await
         .expect_err("it stays");
     assert_eq!(error.code, ErrorCode::BadRequest);
+}
+
+/// A copy of the starter that wants to be sampled otherwise.
+fn with_own_sampling(folder: &Path, config: &Value) -> String {
+    std::fs::create_dir(folder).expect("the folder is writable");
+    for file in std::fs::read_dir(super::root().join("assets/starter")).expect("the starter") {
+        let path = file.expect("the starter lists").path();
+        let name = path.file_name().expect("a file has a name").to_owned();
+        std::fs::copy(&path, folder.join(name)).expect("there is room");
+    }
+    std::fs::write(folder.join("generation_config.json"), config.to_string())
+        .expect("there is room");
+    let whole = folder.canonicalize().expect("it is there");
+    whole.display().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_is_sampled_as_the_model_says_until_it_says_otherwise() {
+    let mut bench = Bench::new().await;
+    let view: ModelsView = bench.call("models_list", json!({})).await;
+    let starter = view.state.loaded.expect("the starter").sampling;
+    assert_eq!((starter.temperature, starter.top_p), (0.3, 0.9));
+
+    let model = with_own_sampling(
+        &bench.folder.path().join("model"),
+        &json!({ "do_sample": false, "temperature": "hot", "top_k": 7 }),
+    );
+    let _: Value = bench.call("model_open", json!({ "path": model })).await;
+    bench.loaded(&model).await;
+    let view: ModelsView = bench.call("models_list", json!({})).await;
+    let own = view.state.loaded.expect("it is loaded").sampling;
+    let expected = Sampling {
+        temperature: 0.0,
+        top_k: 7,
+        ..Sampling::default()
+    };
+    assert_eq!(own, expected);
+
+    let ask = |chat: i64| json!({ "chat_id": chat, "content": "Tell me a story." });
+    let created: ChatView = bench
+        .call("chat_create", json!({ "kind": "chat", "settings": null }))
+        .await;
+    assert_eq!(created.settings.sampling, None);
+    let chat = created.summary.id;
+    let _: ChatView = bench.call("chat_send", ask(chat)).await;
+    let (_, as_the_model_says) = bench.answered().await;
+    let asked_for = bench.chat("chat", greedy(512)).await;
+    let _: ChatView = bench.call("chat_send", ask(asked_for)).await;
+    assert_eq!(bench.answered().await.1.content, as_the_model_says.content);
+
+    let settings = json!({ "sampling": { "temperature": 5.0, "seed": 11, "max_new_tokens": 3 } });
+    let _: ChatView = bench
+        .call(
+            "chat_configure",
+            json!({ "chat_id": chat, "settings": settings }),
+        )
+        .await;
+    let _: ChatView = bench.call("chat_send", ask(chat)).await;
+    let stats = bench.answered().await.1.stats.expect("figures");
+    assert_eq!((stats.seed, stats.new_tokens), (11, 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -252,6 +252,25 @@ describe('the sheet', () => {
     await accessible();
   });
 
+  it("begins with the model's own values, keeps the chat's, and goes back", async () => {
+    const { calls } = await open('chat', '#/chat/7', (core) => {
+      core.state.loaded!.sampling.temperature = Math.fround(0.3);
+    });
+    await waitFor(() => expect(all('message-user')).toHaveLength(2));
+    await click('sheet-toggle');
+    const field = await one<HTMLInputElement>('knob-temperature');
+    const about = await one('preset-about');
+    const configured = () => calls.findLast(({ name }) => name === 'chat_configure')?.request;
+    expect(field.value).toBe('0.3');
+    expect(about.textContent).toContain('that the model comes with');
+    await click('preset-creative');
+    await waitFor(() => expect(field.value).toBe('1.1'));
+    expect(configured()).toMatchObject({ settings: { sampling: { temperature: 1.1, max_new_tokens: 512 } } });
+    await click('sampling-reset');
+    await waitFor(() => expect(field.value).toBe('0.3'));
+    expect(configured()).toMatchObject({ settings: { sampling: null } });
+  });
+
   it('refuses a value that is none and bounds one that is too large', async () => {
     const { calls } = await open('chat', '#/chat/7');
     await waitFor(() => expect(all('message-user')).toHaveLength(2));

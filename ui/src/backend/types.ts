@@ -131,9 +131,9 @@ export type ChatSettings = {
  */
 system_prompt: string, 
 /**
- * How tokens are drawn.
+ * How tokens are drawn; none as the model that answers would have it.
  */
-sampling: Sampling, 
+sampling: Sampling | null, 
 /**
  * Which template is used.
  */
@@ -346,7 +346,11 @@ memory_bytes: number,
 /**
  * How its matrices are multiplied, for people: "f32, candle" …
  */
-compute: string, };
+compute: string, 
+/**
+ * How a chat is sampled that sets nothing of its own: what the model's files say, and the program's defaults for the rest.
+ */
+sampling: Sampling, };
 
 /**
  * What this machine is and what was chosen on it.

@@ -6,7 +6,7 @@ export interface Preset {
   change: Pick<Sampling, 'temperature' | 'top_k' | 'top_p' | 'min_p'>;
 }
 
-/** The core's own defaults; a chat that is not there yet begins with them. */
+/** The core's own defaults, shown where no model is loaded that brings its own. */
 export const defaultSampling: Sampling = {
   temperature: 0.7,
   top_k: 40,

@@ -24,13 +24,13 @@ type ViewCommand =
   | 'chat_select'
   | 'chat_configure';
 
-const freshSettings = (): ChatSettings => ({ system_prompt: '', template: 'model', sampling: { ...defaultSampling } });
+const freshSettings: ChatSettings = { system_prompt: '', template: 'model', sampling: null };
 
 /** The chat that is open, or the one that will exist once something is sent. */
 class Conversation {
   view = $state.raw<ChatView | null>(null);
   /** Settings of a chat that does not exist yet. */
-  #pending = $state.raw<ChatSettings>(freshSettings());
+  #pending = $state.raw<ChatSettings>(freshSettings);
   loading = $state(false);
   /** A command is on its way. */
   busy = $state(false);
@@ -44,6 +44,8 @@ class Conversation {
 
   readonly id = $derived(this.view?.summary.id ?? null);
   readonly settings = $derived(this.view?.settings ?? this.#pending);
+  /** The chat's own, or what the model comes with. */
+  readonly sampling = $derived(this.settings.sampling ?? models.loaded?.sampling ?? defaultSampling);
   readonly answering = $derived((this.view?.progress ?? null) !== null);
   readonly last = $derived(this.view?.messages.at(-1) ?? null);
   /** Conversation or text; what does not exist yet is what the model can do. */
@@ -96,7 +98,7 @@ class Conversation {
       this.view = created;
       this.drafts.set(null, '');
       this.#chat = chat_id;
-      this.#pending = freshSettings();
+      this.#pending = freshSettings;
       app.go('chat', chat_id);
     }
     // What was typed is given back when it could not be sent.

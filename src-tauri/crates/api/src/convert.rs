@@ -1,6 +1,6 @@
 //! Between the library's rows and what travels to the page.
 
-use nc_engine::Template;
+use nc_engine::{OwnSampling, Template};
 use nc_library::{ChatRow, MessageRow, MessageState, PathMessage};
 use nc_text::Fallback;
 use serde_json::Value;
@@ -135,6 +135,34 @@ pub(crate) fn engine_sampling(sampling: &Sampling) -> nc_engine::Sampling {
     }
 }
 
+/// What a chat begins with: the program's defaults under what the model's files say, knob by knob where it is in range.
+pub(crate) fn default_sampling(own: &OwnSampling) -> Sampling {
+    let mut sampling = Sampling::default();
+    let mut take = |change: &dyn Fn(&mut Sampling)| {
+        let mut changed = sampling.clone();
+        change(&mut changed);
+        if changed.check().is_ok() {
+            sampling = changed;
+        }
+    };
+    if let Some(value) = own.temperature {
+        take(&|sampling| sampling.temperature = value);
+    }
+    if let Some(value) = own.top_k {
+        take(&|sampling| sampling.top_k = value);
+    }
+    if let Some(value) = own.top_p {
+        take(&|sampling| sampling.top_p = value);
+    }
+    if let Some(value) = own.min_p {
+        take(&|sampling| sampling.min_p = value);
+    }
+    if let Some(value) = own.repetition_penalty {
+        take(&|sampling| sampling.repetition_penalty = value);
+    }
+    sampling
+}
+
 pub(crate) fn template(choice: TemplateChoice) -> Template {
     match choice {
         TemplateChoice::Model => Template::Model,
@@ -205,6 +233,41 @@ mod tests {
         check(|sampling| sampling.min_p = -1.0, false);
         check(|sampling| sampling.repetition_penalty = 0.0, false);
         check(|sampling| sampling.max_new_tokens = 0, false);
+    }
+
+    #[test]
+    fn a_models_own_sampling_goes_over_the_defaults() {
+        let check = |own: OwnSampling, change: fn(&mut Sampling)| {
+            let mut expected = Sampling::default();
+            change(&mut expected);
+            assert_eq!(default_sampling(&own), expected, "{own:?}");
+        };
+        check(OwnSampling::default(), |_| ());
+        let own = OwnSampling {
+            temperature: Some(0.3),
+            top_k: Some(0),
+            top_p: Some(0.9),
+            min_p: Some(0.0),
+            repetition_penalty: Some(1.1),
+        };
+        check(own, |sampling| {
+            sampling.temperature = 0.3;
+            sampling.top_k = 0;
+            sampling.top_p = 0.9;
+            sampling.min_p = 0.0;
+            sampling.repetition_penalty = 1.1;
+        });
+        // One knob beyond its range spoils no other.
+        let wild = OwnSampling {
+            temperature: Some(50.0),
+            repetition_penalty: Some(1e6),
+            ..own
+        };
+        check(wild, |sampling| {
+            sampling.top_k = 0;
+            sampling.top_p = 0.9;
+            sampling.min_p = 0.0;
+        });
     }
 
     #[test]

@@ -4,7 +4,7 @@ use nc_engine::{Cancel, Engine, Inspection, ModelLocation, OpenOptions};
 
 use crate::dto::{LoadedModel, ModelCheck, ModelInspection, ModelKind, OpeningStage, STARTER};
 use crate::engine_slot::Loaded;
-use crate::{ApiError, registry, starter};
+use crate::{ApiError, convert, registry, starter};
 
 /// What an opening tells as it goes: stage, bytes done, bytes in all.
 pub(crate) type OnProgress<'a> = dyn FnMut(OpeningStage, u64, u64) + 'a;
@@ -49,6 +49,7 @@ pub(crate) fn open(
         context_tokens: info.context_tokens,
         memory_bytes: info.memory_bytes,
         compute: info.compute.clone(),
+        sampling: convert::default_sampling(&info.sampling),
     };
     Ok(Loaded { engine, about })
 }

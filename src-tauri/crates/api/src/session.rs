@@ -95,6 +95,11 @@ impl Session {
         self.loaded.about.memory_bytes
     }
 
+    /// How the model is sampled where nothing else is asked for.
+    pub fn sampling(&self) -> &Sampling {
+        &self.loaded.about.sampling
+    }
+
     /// Answers, handing over text as it becomes certain; gives the whole answer at the end.
     ///
     /// # Errors

@@ -82,7 +82,8 @@ fn answer(
             Template::Alpaca => TemplateChoice::Alpaca,
         },
     };
-    let answer = session.answer(ask, &arguments.sampling.sampling(), print)?;
+    let sampling = arguments.sampling.sampling(session.sampling());
+    let answer = session.answer(ask, &sampling, print)?;
     print("\n")?;
     turns.push(Turn {
         role: Role::Assistant,

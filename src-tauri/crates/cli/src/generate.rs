@@ -1,6 +1,7 @@
 //! `generate`: continue a text.
 
 use nc_api::ApiError;
+use nc_api::dto::Sampling;
 use nc_api::session::{Ask, Session};
 
 use crate::output::{print, print_json};
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), ApiError> {
     let session = Session::open(&arguments.model)?;
     let ask = Ask::Text(arguments.prompt.clone());
-    let sampling = arguments.sampling.sampling();
+    let sampling = arguments.sampling.sampling(&Sampling::default());
     if arguments.json {
         return print_json(&session.answer(ask, &sampling, |_| Ok(()))?);
     }

@@ -133,6 +133,29 @@ fn chat_answers_once() {
 }
 
 #[test]
+fn chat_draws_as_the_model_says_and_options_go_before() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let starter = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../assets/starter");
+    for file in std::fs::read_dir(starter).expect("the starter") {
+        let path = file.expect("the starter lists").path();
+        let name = path.file_name().expect("a file has a name").to_owned();
+        std::fs::copy(&path, folder.path().join(name)).expect("there is room");
+    }
+    let config = folder.path().join("generation_config.json");
+    std::fs::write(config, "{\"do_sample\": false}").expect("there is room");
+    let model = folder.path().display().to_string();
+    let asked = |more: &[&str]| {
+        let question = ["chat", "--model", &model, "--once", "Tell me a story."];
+        let output = run(&[&question[..], &["--max-new-tokens", "40"], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let greedy = asked(&["--temperature", "0"]);
+    assert_eq!(asked(&["--seed", "3"]), greedy);
+    assert_ne!(asked(&["--seed", "3", "--temperature", "4"]), greedy);
+}
+
+#[test]
 fn tokenize_and_inspect_speak_json() {
     let tokens = json(&run(&["tokenize", "--text", "Hello there", "--json"]));
     let tokens = tokens.as_array().expect("a list");

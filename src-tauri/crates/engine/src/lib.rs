@@ -6,6 +6,7 @@
 mod answer;
 mod cancel;
 mod check;
+mod defaults;
 mod engine;
 mod error;
 mod open;
@@ -14,6 +15,7 @@ mod vocabulary;
 
 pub use cancel::Cancel;
 pub use check::{CheckReport, check};
+pub use defaults::OwnSampling;
 pub use engine::{Engine, Event, FinishReason, Generation, OnEvent, Request, Stats};
 pub use error::{EngineError, EngineErrorKind};
 /// What callers name when they open a model or ask for an answer.

@@ -6,6 +6,7 @@ use nc_model::{
 };
 use nc_text::Tokenizer;
 
+use crate::defaults::{OwnSampling, generation_config};
 use crate::vocabulary::{Vocabulary, template_source};
 use crate::{Cancel, EngineError};
 
@@ -44,7 +45,7 @@ pub enum ModelKind {
 }
 
 /// What is known of a loaded model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
     /// A name for people.
     pub name: String,
@@ -68,6 +69,8 @@ pub struct ModelInfo {
     pub bos: Option<u32>,
     /// Tokens that end an answer.
     pub end_tokens: Vec<u32>,
+    /// How its makers would have it sampled.
+    pub sampling: OwnSampling,
 }
 
 /// A model in memory: decoder, tokenizer, template.
@@ -149,6 +152,7 @@ pub fn open(
         chat_template,
         bos: vocabulary.tokenizer.bos(),
         end_tokens: vocabulary.end_tokens.clone(),
+        sampling: OwnSampling::of(generation_config(&files)?.as_ref()),
     };
     Ok(OpenedModel {
         decoder: loaded.decoder,

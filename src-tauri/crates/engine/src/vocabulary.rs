@@ -5,6 +5,7 @@ use nc_text::{ChatTemplate, GgufVocab, TextError, Tokenizer, find_chat_template}
 use serde_json::Value;
 
 use crate::EngineError;
+use crate::defaults::generation_config;
 
 /// Tokens that end an answer where they are control tokens, whatever the configuration says: chat templates end turns with them.
 const TURN_ENDS: [&str; 6] = [
@@ -111,11 +112,12 @@ pub(crate) fn template_source(files: &ModelFiles) -> Result<Option<String>, Engi
 fn end_tokens(files: &ModelFiles, tokenizer: &Tokenizer) -> Result<Vec<u32>, EngineError> {
     let mut ends: Vec<u32> = tokenizer.eos().into_iter().collect();
     // generation_config.json is the newer place; config.json counts only where there is none.
-    let configured = match files.text("generation_config.json")? {
-        Some(text) => Some(text),
-        None => files.text("config.json")?,
+    let configured = match generation_config(files)? {
+        Some(config) => Some(config),
+        None => files
+            .text("config.json")?
+            .and_then(|text| serde_json::from_str::<Value>(&text).ok()),
     };
-    let configured = configured.and_then(|text| serde_json::from_str::<Value>(&text).ok());
     match configured
         .as_ref()
         .and_then(|config| config.get("eos_token_id"))

@@ -5,7 +5,7 @@ mod common;
 use common::{answer, chat, engine, open, request, root, starter, stories};
 use nc_engine::{
     Cancel, Engine, EngineError, EngineErrorKind, FinishReason, ModelError, ModelKind,
-    ModelLocation, OpenOptions, OpenStage, Prompt, Template, check, inspect,
+    ModelLocation, OpenOptions, OpenStage, OwnSampling, Prompt, Template, check, inspect,
 };
 use nc_text::{Fallback, Message};
 
@@ -241,6 +241,29 @@ fn what_is_wrong_with_files_keeps_its_kind() {
         })
     ));
     assert_eq!(error.kind(), EngineErrorKind::TooLarge);
+}
+
+#[test]
+fn the_makers_sampling_is_read() {
+    let own = |config: &str| {
+        let folder = with_template("");
+        std::fs::write(folder.path().join("generation_config.json"), config).expect("room");
+        open(folder.path()).expect("a model").info().sampling
+    };
+    let found = own(r#"{"temperature": 0.25, "top_k": "many", "top_p": 0.75}"#);
+    assert_eq!(
+        found,
+        OwnSampling {
+            temperature: Some(0.25),
+            top_p: Some(0.75),
+            ..OwnSampling::default()
+        }
+    );
+    assert_eq!(own(r#"{"do_sample": false}"#).temperature, Some(0.0));
+    // What does not read at all is no reason to refuse the model.
+    assert_eq!(own(r#"{"temperature": "#), OwnSampling::default());
+    let without = open(root("tests/golden/tiny_llama/gguf/f32.gguf")).expect("a GGUF file");
+    assert_eq!(without.info().sampling, OwnSampling::default());
 }
 
 #[test]

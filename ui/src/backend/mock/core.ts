@@ -31,22 +31,7 @@ export function fail(code: ErrorCode, message: string, remedy: string): ApiError
   return { code, message, remedy };
 }
 
-export const defaults: ChatSettings = {
-  system_prompt: '',
-  template: 'model',
-  sampling: {
-    temperature: 0.7,
-    top_k: 40,
-    top_p: 0.95,
-    min_p: 0.05,
-    repetition_penalty: 1,
-    frequency_penalty: 0,
-    presence_penalty: 0,
-    seed: null,
-    max_new_tokens: 512,
-    stop: [],
-  },
-};
+export const defaults: ChatSettings = { system_prompt: '', template: 'model', sampling: null };
 
 export const tokens = (text: string) => Math.ceil(text.length / 4);
 

@@ -1,4 +1,4 @@
-import type { LoadedModel, ModelEntry, ModelInspection } from '../types';
+import type { LoadedModel, ModelEntry, ModelInspection, Sampling } from '../types';
 
 const template = `{% for message in messages %}<|im_start|>{{ message.role }}
 {{ message.content }}<|im_end|>
@@ -55,6 +55,20 @@ export function entry(from: ModelInspection, change: Partial<ModelEntry> = {}): 
   };
 }
 
+/** How chats are sampled that set nothing of their own. */
+export const sampling: Sampling = {
+  temperature: 0.7,
+  top_k: 40,
+  top_p: 0.95,
+  min_p: 0.05,
+  repetition_penalty: 1,
+  frequency_penalty: 0,
+  presence_penalty: 0,
+  seed: null,
+  max_new_tokens: 512,
+  stop: [],
+};
+
 export function loaded(from: ModelInspection): LoadedModel {
   return {
     path: from.path,
@@ -64,6 +78,7 @@ export function loaded(from: ModelInspection): LoadedModel {
     context_tokens: from.context_tokens,
     memory_bytes: from.memory_bytes,
     compute: `${from.weight_type.toLowerCase()}, candle`,
+    sampling: structuredClone(sampling),
   };
 }
 

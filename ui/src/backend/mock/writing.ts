@@ -1,5 +1,6 @@
 import { answerTo, continuation, pieces } from './answers';
 import { tokens, type Chat, type Core } from './core';
+import { sampling } from './models';
 
 const wait = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
 
@@ -15,7 +16,7 @@ export async function write(core: Core, chat: Chat, more = false): Promise<void>
   const message = id === null ? undefined : chat.nodes.get(id);
   if (!message) return;
   const chat_id = chat.summary.id;
-  const limit = chat.settings.sampling.max_new_tokens;
+  const { max_new_tokens: limit, seed } = chat.settings.sampling ?? core.state.loaded?.sampling ?? sampling;
   const all = whatFollows(core, chat);
   const rest = more && all.startsWith(message.content) ? all.slice(message.content.length) : all;
   message.standing = { state: 'writing' };
@@ -53,7 +54,7 @@ export async function write(core: Core, chat: Chat, more = false): Promise<void>
     new_tokens: written,
     first_token_ms: first - began,
     tokens_per_s: (written * 1000) / Math.max(1, performance.now() - first),
-    seed: chat.settings.sampling.seed ?? 1_204_531,
+    seed: seed ?? 1_204_531,
   });
   chat.progress = null;
   chat.summary.updated_at = core.now();

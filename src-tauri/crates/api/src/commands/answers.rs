@@ -182,7 +182,8 @@ impl Turn {
             )?;
         }
         let path = api.library.path(self.chat.id)?;
-        let sampling = &self.settings.sampling;
+        let own = self.settings.sampling.as_ref();
+        let sampling = own.unwrap_or(&self.loaded.about.sampling);
         let request = Request {
             prompt: self.prompt(&path, message.id, go_on),
             sampling: convert::engine_sampling(sampling),

@@ -108,7 +108,9 @@ pub async fn chat_restore(api: &Arc<Api>, request: ChatId) -> Result<ChatSummary
 /// # Errors
 /// `BadRequest` for a knob out of its range, `NotFound` for an unknown chat.
 pub async fn chat_configure(api: &Arc<Api>, request: ConfigureChat) -> Result<ChatView, ApiError> {
-    request.settings.sampling.check()?;
+    if let Some(sampling) = &request.settings.sampling {
+        sampling.check()?;
+    }
     api.library
         .configure_chat(request.chat_id, &settings_json(&request.settings)?)?;
     view::chat(api, request.chat_id)

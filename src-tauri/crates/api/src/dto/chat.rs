@@ -96,8 +96,8 @@ pub struct ChatSummary {
 pub struct ChatSettings {
     /// What the model is told before the conversation; empty for the template's own default.
     pub system_prompt: String,
-    /// How tokens are drawn.
-    pub sampling: Sampling,
+    /// How tokens are drawn; none as the model that answers would have it.
+    pub sampling: Option<Sampling>,
     /// Which template is used.
     pub template: TemplateChoice,
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::Sampling;
 use crate::ApiError;
 
 /// The reserved path of the model inside the program.
@@ -142,6 +143,8 @@ pub struct LoadedModel {
     pub memory_bytes: u64,
     /// How its matrices are multiplied, for people: "f32, candle" …
     pub compute: String,
+    /// How a chat is sampled that sets nothing of its own: what the model's files say, and the program's defaults for the rest.
+    pub sampling: Sampling,
 }
 
 /// Which model answers, which is being opened, what went wrong last.

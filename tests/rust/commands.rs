@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nc_api::dto::{
     AppEvent, ChatView, MessageStanding, ModelState, ModelsView, NumberedEvent, PickKind, Picked,
@@ -46,8 +46,14 @@ impl Bench {
     }
 
     async fn in_folder(folder: TempDir) -> Self {
+        Self::in_folder_at(folder, SystemTime::now()).await
+    }
+
+    /// The same, where the clock stands still at a moment.
+    async fn in_folder_at(folder: TempDir, now: SystemTime) -> Self {
         let picks = Picks::default();
-        let api = Api::open(&folder.path().join("library"), Box::new(picks.clone()))
+        let library = folder.path().join("library");
+        let api = Api::open_with_clock(&library, Box::new(picks.clone()), move || now)
             .expect("the library opens");
         let mut bench = Self {
             events: api.subscribe(None),
@@ -58,6 +64,19 @@ impl Bench {
         bench.api.start().expect("it starts");
         bench.loaded(STARTER).await;
         bench
+    }
+
+    /// Ends the program and gives its folder back.
+    async fn end(self) -> TempDir {
+        let Self {
+            api,
+            events,
+            folder,
+            ..
+        } = self;
+        drop(events);
+        gone(api).await;
+        folder
     }
 
     async fn try_call(&self, name: &str, request: Value) -> Result<Value, ApiError> {
@@ -92,7 +111,7 @@ impl Bench {
     async fn model_event(&mut self) -> ModelState {
         loop {
             if let AppEvent::Model { state } = self.next().await.event {
-                return state;
+                return *state;
             }
         }
     }
@@ -449,15 +468,7 @@ async fn a_base_model_continues_texts_and_says_so() {
     assert!(whole.len() > 300, "{} characters", whole.len());
 
     // The model used last is opened at the next start.
-    let Bench {
-        api,
-        events,
-        folder,
-        ..
-    } = bench;
-    drop(events);
-    gone(api).await;
-    let mut again = Bench::in_folder(folder).await;
+    let mut again = Bench::in_folder(bench.end().await).await;
     again.loaded(&path).await;
 }
 
@@ -522,6 +533,34 @@ async fn chats_are_found_deleted_restored_and_exported() {
         .await
         .expect_err("there is no such folder");
     assert_eq!(error.code, ErrorCode::Storage);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_chat_can_be_brought_back_for_thirty_days() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let start = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bench = Bench::in_folder_at(folder, start).await;
+    let deleted = bench.chat("chat", greedy(4)).await;
+    let kept = bench.chat("chat", greedy(4)).await;
+    let _: Value = bench
+        .call("chat_delete", json!({ "chat_id": deleted }))
+        .await;
+    // Each start looks; a chat that was brought back begins anew when it is deleted again.
+    let bench = Bench::in_folder_at(bench.end().await, start + 29 * DAY).await;
+    let chat = json!({ "chat_id": deleted });
+    let _: Value = bench.call("chat_restore", chat.clone()).await;
+    let _: Value = bench.call("chat_delete", chat.clone()).await;
+    let bench = Bench::in_folder_at(bench.end().await, start + 58 * DAY).await;
+    let _: Value = bench.call("chat_restore", chat.clone()).await;
+    let _: Value = bench.call("chat_delete", chat.clone()).await;
+    let bench = Bench::in_folder_at(bench.end().await, start + 89 * DAY).await;
+    let error = bench
+        .try_call("chat_restore", chat)
+        .await
+        .expect_err("it is gone for good");
+    assert_eq!(error.code, ErrorCode::NotFound);
+    assert_eq!(bench.view(kept).await.summary.id, kept);
 }
 
 #[tokio::test(flavor = "multi_thread")]

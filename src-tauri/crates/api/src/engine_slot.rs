@@ -104,7 +104,7 @@ impl EngineSlot {
 
 fn tell(api: &Api) {
     api.events.publish(AppEvent::Model {
-        state: api.engine.state(),
+        state: Box::new(api.engine.state()),
     });
 }
 

@@ -21,6 +21,7 @@ mod view;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use nc_library::Library;
 
@@ -32,6 +33,9 @@ pub use list::{COMMANDS, CommandInfo, call};
 pub use typescript::typescript;
 
 use crate::dto::{AppEvent, MachineInfo, STARTER};
+
+/// A deleted chat can be brought back for this long.
+const KEPT_AFTER_DELETION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Everything the commands share: the library, the model that answers, the answers under way, the events.
 pub struct Api {
@@ -50,8 +54,20 @@ impl Api {
     /// # Errors
     /// `PermissionDenied` or `Storage` when the library cannot be opened.
     pub fn open(folder: &Path, desktop: Box<dyn Desktop>) -> Result<Arc<Self>, ApiError> {
+        Self::open_with_clock(folder, desktop, SystemTime::now)
+    }
+
+    /// The same, with the time taken from `clock`.
+    ///
+    /// # Errors
+    /// As [`Api::open`].
+    pub fn open_with_clock(
+        folder: &Path,
+        desktop: Box<dyn Desktop>,
+        clock: impl Fn() -> SystemTime + Send + Sync + 'static,
+    ) -> Result<Arc<Self>, ApiError> {
         Ok(Arc::new(Self {
-            library: Library::open(folder)?,
+            library: Library::open_with_clock(folder, move || clock().into())?,
             desktop,
             engine: Default::default(),
             answers: Default::default(),
@@ -61,8 +77,8 @@ impl Api {
         }))
     }
 
-    /// What the one window does at start: it claims the library, answers that a crash cut off are marked so, the starter
-    /// is opened, then the model used last.
+    /// What the one window does at start: it claims the library, answers that a crash cut off are marked so, chats deleted
+    /// long ago are removed, the starter is opened, then the model used last.
     ///
     /// # Errors
     /// `Storage` when another window has the library, or it cannot be written.
@@ -79,6 +95,13 @@ impl Api {
         // A second start of the same process finds the place taken by itself.
         let _ = self.claim.set(self.library.claim()?);
         self.library.recover()?;
+        // What is left over takes room and does no harm, so a failure here keeps nobody from their chats.
+        if let Err(error) = self
+            .library
+            .purge_deleted(self.library.time() - KEPT_AFTER_DELETION)
+        {
+            eprintln!("chats deleted long ago could not be removed: {error}");
+        }
         let asked = path
             .map(|path| commands::models::settled(&path))
             .transpose()?;

@@ -74,9 +74,14 @@ impl Library {
         &self.folder
     }
 
+    /// The time now.
+    pub fn time(&self) -> OffsetDateTime {
+        (self.clock)()
+    }
+
     /// The time now, as it is stored.
     pub fn now(&self) -> String {
-        rfc3339((self.clock)())
+        rfc3339(self.time())
     }
 
     /// Runs statements that only read, all on the same state of the database.

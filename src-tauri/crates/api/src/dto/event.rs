@@ -12,7 +12,7 @@ pub enum AppEvent {
     /// The model that answers, or the one being opened, changed.
     Model {
         /// The state now.
-        state: ModelState,
+        state: Box<ModelState>,
     },
     /// The list of models changed.
     ModelsChanged,

@@ -21,7 +21,7 @@ pub use instruction_set::{InstructionSet, usable_instruction_sets};
 pub use limits::{Arithmetic, peak};
 pub use machine::{Machine, available_memory_bytes, memory_read_gb_per_s};
 pub use matrix::{Int4Group, Matrix, WeightFormat};
-pub use multiply::{FEW_ROWS, Product, Scratch, multiply};
+pub use multiply::{FEW_ROWS, Product, Scratch, multiply, rounds_to_bf16};
 pub use path::{Path, PathError, PathName};
 pub use pool::Pool;
 #[cfg(target_arch = "x86_64")]

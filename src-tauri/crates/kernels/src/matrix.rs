@@ -11,7 +11,10 @@ mod plain;
 
 use std::ops::Range;
 
-pub(crate) use blocks::{Blocks, GROUP, REGISTERS, codes, for_groups, registers};
+pub(crate) use blocks::{
+    Blocks, GROUP, REGISTERS, codes, decode_register, for_groups, group_bytes, panel_block_bytes,
+    registers,
+};
 pub(crate) use formats::*;
 pub(crate) use plain::Plain;
 

@@ -1,14 +1,17 @@
 //! Matrix products with packed weights: `y = x · Wᵀ`.
 
 mod codes;
+mod many_codes;
 mod plain;
 mod quantized_rows;
+#[cfg(target_arch = "x86_64")]
+mod tiles;
 
 use std::ops::Range;
 
 use quantized_rows::QuantizedRows;
 
-use crate::matrix::{Blocks, Matrix, PANEL, Plain, for_format};
+use crate::matrix::{Blocks, Matrix, PANEL, Plain, WeightFormat, for_format};
 use crate::pool::Parts;
 use crate::simd::{Simd, Work};
 use crate::{Path, Pool};
@@ -24,6 +27,8 @@ const TASK_BYTES: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub struct Scratch {
     quantized: QuantizedRows,
+    #[cfg(target_arch = "x86_64")]
+    tiles: crate::TileRows,
 }
 
 /// One of the products of a [`multiply`].
@@ -37,8 +42,8 @@ pub struct Product<'a> {
 
 /// `y = x · Wᵀ` for several matrices at once: `x` is `(rows, inputs)`, row-major f32.
 ///
-/// What is computed inside depends on the weights' format and on the path: full-precision weights are multiplied in f32;
-/// codes with activations rounded to 8 bits in groups of 32 (each with a scale of its own), summed in i32 within a group and
+/// What is computed inside depends on the weights' format and on the path. More than [`FEW_ROWS`] rows are multiplied by
+/// bfloat16 tiles where [`rounds_to_bf16`] says so. Otherwise plain numbers are multiplied in f32, and codes with activations rounded to 8 bits in groups of 32 (each with a scale of its own), summed in i32 within a group and
 /// in f32 across groups. Sums run over the inputs in order, so a row's result does not depend on threads, and for up to
 /// [`FEW_ROWS`] rows not on how many there are.
 ///
@@ -75,14 +80,39 @@ pub fn multiply(
     if rows == 0 {
         return;
     }
-    if products
+    let mut others: Vec<&mut Product> = Vec::with_capacity(products.len());
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut packed = false;
+        for product in products {
+            let kernel = tiles::kernel(path, product.matrix.format());
+            let Some(kernel) = kernel.filter(|_| rows > FEW_ROWS) else {
+                others.push(product);
+                continue;
+            };
+            if !packed {
+                scratch.tiles.pack(path, pool, x, rows, inputs);
+                packed = true;
+            }
+            tiles::multiply(kernel, path, pool, &scratch.tiles, product);
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    others.extend(products);
+    if others
         .iter()
         .any(|product| product.matrix.format().is_quantized())
     {
         scratch.quantized.fill(path, pool, x, inputs);
     }
-    let outputs: Vec<Output> = products.iter_mut().map(Output::of).collect();
-    let matrices: Vec<&Matrix> = products.iter().map(|product| product.matrix).collect();
+    let outputs: Vec<Output> = others
+        .iter_mut()
+        .map(|product| Output::of(product))
+        .collect();
+    let matrices: Vec<&Matrix> = others.iter().map(|product| product.matrix).collect();
+    if matrices.is_empty() {
+        return;
+    }
     for first in (0..rows).step_by(ROW_BLOCK) {
         let rows = first..rows.min(first + ROW_BLOCK);
         let input = Input {
@@ -93,15 +123,29 @@ pub fn multiply(
         let tasks = tasks(&matrices, input.rows.len());
         pool.run(tasks.len(), |task| {
             let (index, panels) = &tasks[task];
-            let panels = Panels {
-                matrix: matrices[*index],
+            let (matrix, output) = (matrices[*index], &outputs[*index]);
+            if input.rows.len() > FEW_ROWS && matrix.format().is_quantized() {
+                for panel in panels.clone() {
+                    many_codes::multiply(path, matrix, panel, &input, output);
+                }
+                return;
+            }
+            path.run(Panels {
+                matrix,
                 panels: panels.clone(),
                 input: &input,
-                output: &outputs[*index],
-            };
-            path.run(panels);
+                output,
+            });
         });
     }
+}
+
+/// Whether products of more than [`FEW_ROWS`] rows with such weights round both sides to bfloat16 on this path.
+pub fn rounds_to_bf16(path: Path, format: WeightFormat) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return tiles::kernel(path, format).is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }
 
 /// Which matrix, and which of its panels, each task takes.

@@ -169,11 +169,6 @@ impl Path {
         }
     }
 
-    /// Whether products of many rows go through bfloat16 tiles.
-    pub fn has_tiles(self) -> bool {
-        false
-    }
-
     /// Computes `work` with this path's registers.
     #[inline]
     pub fn run<W: Work>(self, work: W) -> W::Output {

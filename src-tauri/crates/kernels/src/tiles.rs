@@ -26,7 +26,6 @@ use crate::{Avx512, Path};
 
 pub(crate) use amx::Configured;
 pub use product::{Bf16Product, Sums, multiply_bf16};
-#[allow(unused_imports)] // the products of packed matrices are built on these
 pub(crate) use product::{Output, Panels, Product};
 pub use rows::TileRows;
 

@@ -312,7 +312,8 @@ fn check(format: WeightFormat, path: Path, (rows_of_x, outputs, inputs): (usize,
         for (row, output) in output.chunks(outputs.max(1)).enumerate() {
             let x = &x[row * inputs..][..inputs];
             let exact: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
-            let tiles = rows_of_x > nc_kernels::FEW_ROWS && path.has_tiles();
+            let tiles =
+                rows_of_x > nc_kernels::FEW_ROWS && nc_kernels::rounds_to_bf16(path, format);
             let x = if format.is_quantized() && !tiles {
                 rounded(x)
             } else {
@@ -321,7 +322,7 @@ fn check(format: WeightFormat, path: Path, (rows_of_x, outputs, inputs): (usize,
             for (column, (value, (sum, size))) in output.iter().zip(naive(&weights, &x)).enumerate()
             {
                 // f32 sums in order; tiles round both sides to bfloat16.
-                let bound = if tiles && format != WeightFormat::F32 {
+                let bound = if tiles {
                     1.0 / 128.0
                 } else {
                     4e-7 * (inputs as f64).sqrt().max(4.0)

@@ -130,40 +130,31 @@ pub(crate) fn codes<S: Simd, B: Blocks>(simd: S, group: &[u8]) -> [S::B; REGISTE
     codes
 }
 
-/// Calls `each(input, weights of sixteen outputs)` for every input of a group, in order.
+/// The weights of sixteen outputs for the four inputs of one of a group's registers.
 #[inline(always)]
-pub(crate) fn decode_group<S: Simd, B: Blocks>(
+pub(crate) fn decode_register<S: Simd, B: Blocks>(
     simd: S,
     head: &[u8],
-    (group, bytes): (usize, &[u8]),
-    mut each: impl FnMut(usize, S::F),
-) {
-    let codes = codes::<S, B>(simd, bytes);
+    group: usize,
+    (register, codes): (usize, S::B),
+) -> [S::F; 4] {
+    let half = if B::HALVES { register / 4 } else { 0 };
+    let scale = B::scale(simd, head, group, half);
+    let minimum = B::minimum(simd, head, group, half);
     let zero = simd.splat(B::ZERO as f32);
-    let mut register = 0;
-    while register < REGISTERS {
-        let half = if B::HALVES { register / 4 } else { 0 };
-        let scale = B::scale(simd, head, group, half);
-        let minimum = B::minimum(simd, head, group, half);
-        let numbers = [
-            simd.every_fourth_byte::<0>(codes[register]),
-            simd.every_fourth_byte::<1>(codes[register]),
-            simd.every_fourth_byte::<2>(codes[register]),
-            simd.every_fourth_byte::<3>(codes[register]),
-        ];
-        let mut byte = 0;
-        while byte < 4 {
-            let weight = simd.mul(scale, simd.sub(numbers[byte], zero));
-            let weight = if B::MINIMUMS {
-                simd.sub(weight, minimum)
-            } else {
-                weight
-            };
-            each(4 * register + byte, weight);
-            byte += 1;
+    let mut weights = [
+        simd.every_fourth_byte::<0>(codes),
+        simd.every_fourth_byte::<1>(codes),
+        simd.every_fourth_byte::<2>(codes),
+        simd.every_fourth_byte::<3>(codes),
+    ];
+    for weight in &mut weights {
+        *weight = simd.mul(scale, simd.sub(*weight, zero));
+        if B::MINIMUMS {
+            *weight = simd.sub(*weight, minimum);
         }
-        register += 1;
     }
+    weights
 }
 
 /// Calls `each(head, group within the block, its codes, group within the row)` for every group of a panel.
@@ -182,11 +173,15 @@ pub(crate) fn for_groups<B: Blocks>(
 
 pub(super) fn row<B: Blocks, S: Simd>(simd: S, panel: &[u8], lane: usize, row: &mut [f32]) {
     for_groups::<B>(panel, |head, group, bytes, index| {
-        let mut weights = [0.0; LANES];
-        decode_group::<S, B>(simd, head, (group, bytes), |input, lanes| {
-            simd.store(&mut weights, lanes);
-            row[index * GROUP + input] = weights[lane];
-        });
+        for (register, codes) in codes::<S, B>(simd, bytes).into_iter().enumerate() {
+            let weights = decode_register::<S, B>(simd, head, group, (register, codes));
+            let first = index * GROUP + 4 * register;
+            for (weight, lanes) in row[first..first + 4].iter_mut().zip(weights) {
+                let mut all = [0.0; LANES];
+                simd.store(&mut all, lanes);
+                *weight = all[lane];
+            }
+        }
     });
 }
 

@@ -4,20 +4,28 @@
 //! products of many rows have kernels of their own for tiles. Sums are split by fixed sizes, never by the number of threads,
 //! so results repeat.
 
+mod activation;
 mod aligned;
+mod elementwise;
 mod instruction_set;
 mod machine;
+mod norm;
 mod path;
 mod pool;
+mod rotary;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 
+pub use activation::{Activation, GateBackward};
 pub use aligned::{Aligned, Number};
+pub use elementwise::{add, add_bias, add_scaled, scale};
 pub use instruction_set::{InstructionSet, usable_instruction_sets};
 pub use machine::{Machine, available_memory_bytes, memory_read_gb_per_s};
+pub use norm::{Norm, NormBackward, NormKind, add_column_sums};
 pub use path::{Path, PathError, PathName};
 pub use pool::Pool;
+pub use rotary::{HeadRows, RotaryPairing, RotaryTable, Turn};
 #[cfg(target_arch = "x86_64")]
 pub use simd::{Avx2, Avx512};
 pub use simd::{LANES, Portable, Simd, Work};

@@ -64,6 +64,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn sqrt(self, a: Self::F) -> Self::F;
     /// Without its sign.
     fn abs(self, a: Self::F) -> Self::F;
+    /// Lanes 0 and 1 exchanged, 2 and 3, and so on.
+    fn swap_neighbours(self, a: Self::F) -> Self::F;
     /// All lanes added: halves onto halves, 8 + 8, 4 + 4, 2 + 2, 1 + 1.
     fn sum(self, a: Self::F) -> f32;
     /// The largest lane.

@@ -119,6 +119,10 @@ impl Simd for Avx2 {
         both!(_mm256_andnot_ps(sign, a))
     }
     #[inline(always)]
+    fn swap_neighbours(self, a: Self::F) -> Self::F {
+        instructions!(a.map(|half| _mm256_permute_ps::<0b10_11_00_01>(half)))
+    }
+    #[inline(always)]
     fn sum(self, a: Self::F) -> f32 {
         instructions! {
             let eight = _mm256_add_ps(a[0], a[1]);

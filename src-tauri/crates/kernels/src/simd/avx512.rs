@@ -98,6 +98,10 @@ impl Simd for Avx512 {
         instructions!(_mm512_abs_ps(a))
     }
     #[inline(always)]
+    fn swap_neighbours(self, a: Self::F) -> Self::F {
+        instructions!(_mm512_permute_ps::<0b10_11_00_01>(a))
+    }
+    #[inline(always)]
     fn sum(self, a: Self::F) -> f32 {
         instructions! {
             let eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));

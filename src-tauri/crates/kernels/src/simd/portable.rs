@@ -115,6 +115,13 @@ impl Simd for Portable {
         map(a, f32::abs)
     }
     #[inline(always)]
+    fn swap_neighbours(self, mut a: Self::F) -> Self::F {
+        for pair in a.as_chunks_mut::<2>().0 {
+            pair.swap(0, 1);
+        }
+        a
+    }
+    #[inline(always)]
     fn sum(self, mut a: Self::F) -> f32 {
         for half in [8, 4, 2, 1] {
             for lane in 0..half {

@@ -5,7 +5,9 @@
 //! so results repeat.
 
 mod activation;
+mod adamw;
 mod aligned;
+mod cross_entropy;
 mod elementwise;
 mod instruction_set;
 mod machine;
@@ -14,11 +16,16 @@ mod path;
 mod pool;
 mod rotary;
 mod simd;
+mod softmax;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 
 pub use activation::{Activation, GateBackward};
+pub use adamw::{AdamW, AdamWSlices, gradient_norm};
 pub use aligned::{Aligned, Number};
+pub use cross_entropy::{
+    StreamedCrossEntropy, Targets, cross_entropy, cross_entropy_with_gradient,
+};
 pub use elementwise::{add, add_bias, add_scaled, scale};
 pub use instruction_set::{InstructionSet, usable_instruction_sets};
 pub use machine::{Machine, available_memory_bytes, memory_read_gb_per_s};
@@ -29,5 +36,6 @@ pub use rotary::{HeadRows, RotaryPairing, RotaryTable, Turn};
 #[cfg(target_arch = "x86_64")]
 pub use simd::{Avx2, Avx512};
 pub use simd::{LANES, Portable, Simd, Work};
+pub use softmax::softmax;
 #[cfg(target_arch = "x86_64")]
 pub use tiles::{Amx, Bf16Dots};

@@ -19,6 +19,8 @@ mod simd;
 mod softmax;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
+#[cfg(test)]
+mod trials;
 
 pub use activation::{Activation, GateBackward};
 pub use adamw::{AdamW, AdamWSlices, gradient_norm};

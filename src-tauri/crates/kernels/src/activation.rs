@@ -260,3 +260,6 @@ impl Curve for GeluTanh {
         (share, simd.mul(rest, steep))
     }
 }
+
+#[cfg(test)]
+mod tests;

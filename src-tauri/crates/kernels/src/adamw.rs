@@ -126,3 +126,6 @@ impl Work for SumOfSquares<'_> {
         sums.iter().sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -275,3 +275,6 @@ impl Work for GradientBlock<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -235,3 +235,6 @@ pub(crate) fn whole_rows(length: usize, width: usize) -> usize {
     );
     length / width
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

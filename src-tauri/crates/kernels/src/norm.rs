@@ -376,3 +376,6 @@ impl Work for ColumnSums<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

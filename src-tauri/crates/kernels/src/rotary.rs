@@ -160,3 +160,6 @@ impl TurnToken<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

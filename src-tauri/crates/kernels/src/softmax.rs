@@ -116,3 +116,6 @@ pub(crate) fn multiply<S: Simd>(simd: S, row: &mut [f32], factor: f32) {
         start += LANES;
     }
 }
+
+#[cfg(test)]
+mod tests;

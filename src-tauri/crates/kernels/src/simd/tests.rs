@@ -507,17 +507,17 @@ fn dots<const BITS: u32, const ZERO: i32, const N: usize>(numbers: &mut Numbers)
 fn dot_products_do_not_saturate() {
     let mut numbers = Numbers(4);
     macro_rules! check {
-        ($($n:literal),*) => {$(
-            dots::<4, 0, $n>(&mut numbers);
-            dots::<4, 8, $n>(&mut numbers);
-            dots::<5, 0, $n>(&mut numbers);
-            dots::<5, 16, $n>(&mut numbers);
-            dots::<6, 0, $n>(&mut numbers);
-            dots::<6, 32, $n>(&mut numbers);
-            dots::<8, 128, $n>(&mut numbers);
-        )*};
+        ($($bits:literal, $zero:literal, $n:literal;)*) => {
+            $(dots::<$bits, $zero, $n>(&mut numbers);)*
+        };
     }
-    check!(1, 2, 3, 4, 5, 7, 8, 9, 19, 64);
+    // Around the number of registers that are added before 16 bits are widened: 8, 4, 2 and 1.
+    check!(
+        4, 0, 1; 4, 8, 8; 4, 8, 9; 4, 8, 19;
+        5, 0, 1; 5, 16, 4; 5, 16, 5; 5, 16, 11;
+        6, 0, 1; 6, 32, 2; 6, 32, 3; 6, 32, 7;
+        8, 128, 1; 8, 128, 2; 8, 128, 8;
+    );
 }
 
 #[test]

@@ -136,11 +136,16 @@ pub trait Simd: Copy + Send + Sync + 'static {
         for term in [720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0] {
             sum = self.mul_add(sum, r, self.splat(1.0 / term));
         }
+        self.times_power_of_two(sum, whole)
+    }
+
+    /// `a · 2^n` for whole `n` from -226 to 127; results below 2^-126 may be rounded twice.
+    #[inline(always)]
+    fn times_power_of_two(self, a: Self::F, n: Self::F) -> Self::F {
         // In two steps, so that results below 2^-126 are reached without a power that does not exist.
-        let floor = self.splat(-126.0);
-        let first = self.max(floor, whole);
-        let scaled = self.mul(sum, self.power_of_two(self.round(first)));
-        let rest = self.max(self.splat(-100.0), self.sub(whole, first));
+        let first = self.max(self.splat(-126.0), n);
+        let scaled = self.mul(a, self.power_of_two(self.round(first)));
+        let rest = self.max(self.splat(-100.0), self.sub(n, first));
         self.mul(scaled, self.power_of_two(self.round(rest)))
     }
 }

@@ -201,6 +201,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn times_power_of_two(self, a: Self::F, n: Self::F) -> Self::F {
+        instructions!(_mm512_scalef_ps(a, n))
+    }
+
+    #[inline(always)]
     fn load_bytes(self, from: &[u8; 64]) -> Self::B {
         instructions!(_mm512_loadu_si512(from.as_ptr().cast()))
     }

@@ -44,6 +44,18 @@ fn bytes(a: [u8; 64], f: impl Fn(u8) -> u8) -> [u8; 64] {
     out
 }
 
+/// `f32::round_ties_even`, which without its instruction is a call of a library function for each lane.
+#[inline(always)]
+fn nearest_whole(value: f32) -> f32 {
+    // From 2^23 on there are whole numbers only; adding it below rounds to them.
+    const WHOLE: f32 = (1 << 23) as f32;
+    let magnitude = value.abs();
+    match magnitude < WHOLE {
+        true => (magnitude + WHOLE - WHOLE).copysign(value),
+        false => value,
+    }
+}
+
 /// The nearest bfloat16, ties to even.
 #[inline(always)]
 pub(crate) fn bf16_bits(value: f32) -> u16 {
@@ -185,7 +197,7 @@ impl Simd for Portable {
     #[inline(always)]
     fn store_i8(self, to: &mut [i8; LANES], value: Self::F) {
         for (to, value) in to.iter_mut().zip(value) {
-            *to = value.round_ties_even() as i8;
+            *to = nearest_whole(value) as i8;
         }
     }
 
@@ -193,7 +205,7 @@ impl Simd for Portable {
     fn round(self, a: Self::F) -> Self::I {
         let mut out = [0; LANES];
         for (out, a) in out.iter_mut().zip(a) {
-            *out = a.round_ties_even() as i32;
+            *out = nearest_whole(a) as i32;
         }
         out
     }

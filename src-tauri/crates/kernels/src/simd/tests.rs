@@ -396,6 +396,49 @@ fn whole_numbers_and_powers() {
     }
 }
 
+#[test]
+fn powers_of_two_reach_the_least_numbers() {
+    for path in Path::all() {
+        for n in -226..=127 {
+            let a: Lanes = [
+                1.0,
+                1.5,
+                0.75,
+                -1.25,
+                1.0 + f32::EPSILON,
+                0.0,
+                f32::NAN,
+                1.999,
+                0.501,
+                -0.0,
+                1.1,
+                1.2,
+                1.3,
+                1.4,
+                1.6,
+                1.7,
+            ];
+            let power = [n as f32; LANES];
+            let found = lanes!(path, |simd, a, power| simd.times_power_of_two(a, power));
+            for (a, found) in a.into_iter().zip(found) {
+                let expected = f64::from(a) * 2.0_f64.powi(n);
+                // Where results have fewer bits, one of the least places.
+                let bound = if expected.abs() < f64::from(f32::MIN_POSITIVE) {
+                    2.0_f64.powi(-149)
+                } else {
+                    0.0
+                };
+                let same = (f64::from(found) - expected).abs() <= bound
+                    && found.is_sign_negative() == a.is_sign_negative();
+                assert!(
+                    same || (a.is_nan() && found.is_nan()),
+                    "{path} {a} · 2^{n}: {found:e}"
+                );
+            }
+        }
+    }
+}
+
 type Bytes = [u8; 64];
 
 macro_rules! bytes {

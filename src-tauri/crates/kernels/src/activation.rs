@@ -235,7 +235,7 @@ impl Curve for Gelu {
 struct GeluTanh;
 
 /// `2 · √(2/π)`
-const STEEPNESS: f32 = 1.595_769_1;
+const STEEPNESS: f32 = 1.595_769;
 const CUBIC: f32 = 0.044_715;
 
 /// `(1 + tanh(u)) / 2` is `σ(2u)`: `2u = z(a) = STEEPNESS · (a + CUBIC · a³)`.

@@ -79,33 +79,33 @@ impl<O: Elementwise<W, R>, const W: usize, const R: usize> Work for Piece<'_, O,
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(mut self, simd: S) {
         let length = self.written[0].len();
         let mut start = 0;
         while start < length {
             let mut written = [simd.splat(0.0); W];
             let mut read = [simd.splat(0.0); R];
             if start + LANES <= length {
-                for index in 0..W {
-                    written[index] = simd.load(at(self.written[index], start));
+                for (register, slice) in written.iter_mut().zip(&self.written) {
+                    *register = simd.load(at(slice, start));
                 }
-                for index in 0..R {
-                    read[index] = simd.load(at(self.read[index], start));
+                for (register, slice) in read.iter_mut().zip(&self.read) {
+                    *register = simd.load(at(slice, start));
                 }
                 let results = self.operation.apply(simd, written, read);
-                for index in 0..W {
-                    simd.store(chunk_mut(self.written[index], start), results[index]);
+                for (slice, result) in self.written.iter_mut().zip(results) {
+                    simd.store(chunk_mut(slice, start), result);
                 }
             } else {
-                for index in 0..W {
-                    written[index] = load_tail(simd, &self.written[index][start..], 0.0);
+                for (register, slice) in written.iter_mut().zip(&self.written) {
+                    *register = load_tail(simd, &slice[start..], 0.0);
                 }
-                for index in 0..R {
-                    read[index] = load_tail(simd, &self.read[index][start..], 0.0);
+                for (register, slice) in read.iter_mut().zip(&self.read) {
+                    *register = load_tail(simd, &slice[start..], 0.0);
                 }
                 let results = self.operation.apply(simd, written, read);
-                for index in 0..W {
-                    store_tail(simd, &mut self.written[index][start..], results[index]);
+                for (slice, result) in self.written.iter_mut().zip(results) {
+                    store_tail(simd, &mut slice[start..], result);
                 }
             }
             start += LANES;
@@ -215,7 +215,8 @@ impl Work for AddToRows<'_> {
     }
 }
 
-/// Adds `bias` to each row of `x`, `(rows, bias.len())`. The gradient of `bias` is [`add_column_sums`].
+/// Adds `bias` to each row of `x`, `(rows, bias.len())`. The gradient of `bias` is
+/// [`add_column_sums`](crate::add_column_sums).
 pub fn add_bias(path: Path, pool: &Pool, x: &mut [f32], bias: &[f32]) {
     let rows = whole_rows(x.len(), bias.len());
     let step = rows_together(bias.len());

@@ -176,32 +176,30 @@ fn row_sums<S: Simd, T: Terms<R, N>, const R: usize, const N: usize>(
     while start + PARTS * LANES <= length {
         for (part, sums) in sums.iter_mut().enumerate() {
             let mut read = [simd.splat(0.0); R];
-            for index in 0..R {
-                read[index] = simd.load(at(rows[index], start + part * LANES));
+            for (register, row) in read.iter_mut().zip(rows) {
+                *register = simd.load(at(row, start + part * LANES));
             }
-            let new = terms.terms(simd, read);
-            for index in 0..N {
-                sums[index] = simd.add(sums[index], new[index]);
+            for (sum, new) in sums.iter_mut().zip(terms.terms(simd, read)) {
+                *sum = simd.add(*sum, new);
             }
         }
         start += PARTS * LANES;
     }
     while start < length {
         let mut read = [simd.splat(0.0); R];
-        for index in 0..R {
-            read[index] = load_or_pad(simd, rows[index], start, padding);
+        for (register, row) in read.iter_mut().zip(rows) {
+            *register = load_or_pad(simd, row, start, padding);
         }
-        let new = terms.terms(simd, read);
-        for index in 0..N {
-            sums[0][index] = simd.add(sums[0][index], new[index]);
+        for (sum, new) in sums[0].iter_mut().zip(terms.terms(simd, read)) {
+            *sum = simd.add(*sum, new);
         }
         start += LANES;
     }
     let mut totals = [0.0; N];
-    for index in 0..N {
+    for (index, total) in totals.iter_mut().enumerate() {
         let first = simd.add(sums[0][index], sums[1][index]);
         let second = simd.add(sums[2][index], sums[3][index]);
-        totals[index] = simd.sum(simd.add(first, second));
+        *total = simd.sum(simd.add(first, second));
     }
     totals
 }

@@ -92,6 +92,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
 
     /// The nearest whole numbers. Lanes must fit an i32.
     fn round(self, a: Self::F) -> Self::I;
+    /// The nearest whole numbers, as f32.
+    fn nearest_whole(self, a: Self::F) -> Self::F;
     /// Whole numbers as f32.
     fn to_f32(self, a: Self::I) -> Self::F;
     /// `2^n`, for n from -126 to 127.
@@ -128,8 +130,7 @@ pub trait Simd: Copy + Send + Sync + 'static {
         // Taylor series to the seventh power: its next term is below 2^-28 there.
         const HALVES: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
         let clamped = self.min(self.splat(88.02), self.max(self.splat(-104.0), a));
-        let n = self.round(self.mul(clamped, self.splat(std::f32::consts::LOG2_E)));
-        let whole = self.to_f32(n);
+        let whole = self.nearest_whole(self.mul(clamped, self.splat(std::f32::consts::LOG2_E)));
         let r = self.mul_add(whole, self.splat(-HALVES.0), clamped);
         let r = self.mul_add(whole, self.splat(-HALVES.1), r);
         let mut sum = self.splat(1.0 / 5040.0);

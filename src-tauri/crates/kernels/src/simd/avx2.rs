@@ -224,6 +224,11 @@ impl Simd for Avx2 {
         both!(_mm256_cvtps_epi32(a))
     }
     #[inline(always)]
+    fn nearest_whole(self, a: Self::F) -> Self::F {
+        const ROUNDING: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        instructions!(a.map(|half| _mm256_round_ps::<ROUNDING>(half)))
+    }
+    #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {
         both!(_mm256_cvtepi32_ps(a))
     }

@@ -189,6 +189,12 @@ impl Simd for Avx512 {
         instructions!(_mm512_cvtps_epi32(a))
     }
     #[inline(always)]
+    fn nearest_whole(self, a: Self::F) -> Self::F {
+        instructions!(_mm512_roundscale_ps::<
+            { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },
+        >(a))
+    }
+    #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {
         instructions!(_mm512_cvtepi32_ps(a))
     }

@@ -44,11 +44,12 @@ fn bytes(a: [u8; 64], f: impl Fn(u8) -> u8) -> [u8; 64] {
     out
 }
 
+/// From here on there are whole numbers only: adding it to a smaller number rounds that.
+const WHOLE: f32 = (1 << 23) as f32;
+
 /// `f32::round_ties_even`, which without its instruction is a call of a library function for each lane.
 #[inline(always)]
 fn nearest_whole(value: f32) -> f32 {
-    // From 2^23 on there are whole numbers only; adding it below rounds to them.
-    const WHOLE: f32 = (1 << 23) as f32;
     let magnitude = value.abs();
     match magnitude < WHOLE {
         true => (magnitude + WHOLE - WHOLE).copysign(value),
@@ -210,12 +211,32 @@ impl Simd for Portable {
         out
     }
     #[inline(always)]
+    fn nearest_whole(self, a: Self::F) -> Self::F {
+        map(a, nearest_whole)
+    }
+    #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {
         widen(&a, |a| a as f32)
     }
     #[inline(always)]
     fn power_of_two(self, n: Self::I) -> Self::F {
         widen(&n, |n| f32::from_bits(((n + 127) as u32) << 23))
+    }
+
+    #[inline(always)]
+    fn times_power_of_two(self, a: Self::F, n: Self::F) -> Self::F {
+        // As by default, but without conversions to i32, which saturate and so are slow: adding 2^23 leaves the exponent
+        // in the lowest bits.
+        let power = |n: f32| f32::from_bits((n + (WHOLE + 127.0)).to_bits() << 23);
+        zip(a, n, |a, n| {
+            let first = if -126.0 > n { -126.0 } else { n };
+            let rest = if n - first > -100.0 {
+                n - first
+            } else {
+                -100.0
+            };
+            a * power(first) * power(rest)
+        })
     }
 
     #[inline(always)]

@@ -375,6 +375,8 @@ fn whole_numbers_and_powers() {
         for value in &values {
             let a = [*value; LANES];
             let found = lanes!(path, |simd, a| simd.to_f32(simd.round(a)));
+            let kept = lanes!(path, |simd, a| simd.nearest_whole(a));
+            assert_same(path, "nearest_whole", &kept, &map(a, f32::round_ties_even));
             // A whole number has no minus zero.
             assert_same(
                 path,
@@ -382,6 +384,10 @@ fn whole_numbers_and_powers() {
                 &found,
                 &map(a, |v| v.round_ties_even() + 0.0),
             );
+        }
+        for a in awkward() {
+            let found = lanes!(path, |simd, a| simd.nearest_whole(a));
+            assert_same(path, "nearest_whole", &found, &map(a, f32::round_ties_even));
         }
         for first in (-126..=127).step_by(LANES) {
             let a: Lanes = std::array::from_fn(|lane| (first + lane as i32).min(127) as f32);
@@ -490,8 +496,8 @@ fn dot<const BITS: u32, const ZERO: i32, const N: usize>(path: Path, codes: &[By
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) -> Lanes {
             let mut codes = [simd.load_bytes(&self.0[0]); N];
-            for index in 0..N {
-                codes[index] = simd.load_bytes(&self.0[index]);
+            for (register, bytes) in codes.iter_mut().zip(self.0) {
+                *register = simd.load_bytes(bytes);
             }
             let sum = self.1.iter().map(|x| i32::from(*x)).sum();
             let mut out = [0.0; LANES];

@@ -79,36 +79,37 @@ impl<O: Elementwise<W, R>, const W: usize, const R: usize> Work for Piece<'_, O,
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
+    fn run<S: Simd>(self, simd: S) {
+        // Cut to one length, which lets the compiler see that one check is enough.
         let length = self.written[0].len();
-        let mut start = 0;
-        while start < length {
-            let mut written = [simd.splat(0.0); W];
-            let mut read = [simd.splat(0.0); R];
-            if start + LANES <= length {
-                for (register, slice) in written.iter_mut().zip(&self.written) {
-                    *register = simd.load(at(slice, start));
-                }
-                for (register, slice) in read.iter_mut().zip(&self.read) {
-                    *register = simd.load(at(slice, start));
-                }
-                let results = self.operation.apply(simd, written, read);
-                for (slice, result) in self.written.iter_mut().zip(results) {
-                    simd.store(chunk_mut(slice, start), result);
-                }
-            } else {
-                for (register, slice) in written.iter_mut().zip(&self.written) {
-                    *register = load_tail(simd, &slice[start..], 0.0);
-                }
-                for (register, slice) in read.iter_mut().zip(&self.read) {
-                    *register = load_tail(simd, &slice[start..], 0.0);
-                }
-                let results = self.operation.apply(simd, written, read);
-                for (slice, result) in self.written.iter_mut().zip(results) {
-                    store_tail(simd, &mut slice[start..], result);
-                }
+        let mut slices = self.written.map(|slice| &mut slice[..length]);
+        let sources = self.read.map(|slice| &slice[..length]);
+        let mut written = [simd.splat(0.0); W];
+        let mut read = [simd.splat(0.0); R];
+        let whole = length / LANES * LANES;
+        for start in (0..whole).step_by(LANES) {
+            for (register, slice) in written.iter_mut().zip(&slices) {
+                *register = simd.load(at(slice, start));
             }
-            start += LANES;
+            for (register, slice) in read.iter_mut().zip(&sources) {
+                *register = simd.load(at(slice, start));
+            }
+            let results = self.operation.apply(simd, written, read);
+            for (slice, result) in slices.iter_mut().zip(results) {
+                simd.store(chunk_mut(slice, start), result);
+            }
+        }
+        if whole < length {
+            for (register, slice) in written.iter_mut().zip(&slices) {
+                *register = load_tail(simd, &slice[whole..], 0.0);
+            }
+            for (register, slice) in read.iter_mut().zip(&sources) {
+                *register = load_tail(simd, &slice[whole..], 0.0);
+            }
+            let results = self.operation.apply(simd, written, read);
+            for (slice, result) in slices.iter_mut().zip(results) {
+                store_tail(simd, &mut slice[whole..], result);
+            }
         }
     }
 }

@@ -4,28 +4,46 @@
 //! products of many rows have kernels of their own for tiles. Sums are split by fixed sizes, never by the number of threads,
 //! so results repeat.
 
+mod activation;
+mod adamw;
 mod aligned;
+mod cross_entropy;
+mod elementwise;
 mod instruction_set;
 mod limits;
 mod machine;
 mod matrix;
 mod multiply;
+mod norm;
 mod path;
 mod pool;
+mod rotary;
 mod simd;
+mod softmax;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
+#[cfg(test)]
+mod trials;
 
+pub use activation::{Activation, GateBackward};
+pub use adamw::{AdamW, AdamWSlices, gradient_norm};
 pub use aligned::{Aligned, Number};
+pub use cross_entropy::{
+    StreamedCrossEntropy, Targets, cross_entropy, cross_entropy_with_gradient,
+};
+pub use elementwise::{add, add_bias, add_scaled, scale};
 pub use instruction_set::{InstructionSet, usable_instruction_sets};
 pub use limits::{Arithmetic, peak};
 pub use machine::{Machine, available_memory_bytes, memory_read_gb_per_s};
 pub use matrix::{Int4Group, Matrix, WeightFormat};
 pub use multiply::{FEW_ROWS, Product, Scratch, multiply, rounds_to_bf16};
+pub use norm::{Norm, NormBackward, NormKind, add_column_sums};
 pub use path::{Path, PathError, PathName};
 pub use pool::Pool;
+pub use rotary::{HeadRows, RotaryPairing, RotaryTable, Turn};
 #[cfg(target_arch = "x86_64")]
 pub use simd::{Avx2, Avx512};
 pub use simd::{LANES, Portable, Simd, Work};
+pub use softmax::softmax;
 #[cfg(target_arch = "x86_64")]
 pub use tiles::{Amx, Bf16Dots, Bf16Product, Sums, TileKernel, TileRows, multiply_bf16};

@@ -11,6 +11,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+#[cfg(test)]
+mod tests;
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
@@ -67,6 +69,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn sqrt(self, a: Self::F) -> Self::F;
     /// Without its sign.
     fn abs(self, a: Self::F) -> Self::F;
+    /// Lanes 0 and 1 exchanged, 2 and 3, and so on.
+    fn swap_neighbours(self, a: Self::F) -> Self::F;
     /// All lanes added: halves onto halves, 8 + 8, 4 + 4, 2 + 2, 1 + 1.
     fn sum(self, a: Self::F) -> f32;
     /// The largest lane.
@@ -93,6 +97,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
 
     /// The nearest whole numbers. Lanes must fit an i32.
     fn round(self, a: Self::F) -> Self::I;
+    /// The nearest whole numbers, as f32.
+    fn nearest_whole(self, a: Self::F) -> Self::F;
     /// Whole numbers as f32.
     fn to_f32(self, a: Self::I) -> Self::F;
     /// `2^n`, for n from -126 to 127.
@@ -133,19 +139,23 @@ pub trait Simd: Copy + Send + Sync + 'static {
         // Taylor series to the seventh power: its next term is below 2^-28 there.
         const HALVES: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
         let clamped = self.min(self.splat(88.02), self.max(self.splat(-104.0), a));
-        let n = self.round(self.mul(clamped, self.splat(std::f32::consts::LOG2_E)));
-        let whole = self.to_f32(n);
+        let whole = self.nearest_whole(self.mul(clamped, self.splat(std::f32::consts::LOG2_E)));
         let r = self.mul_add(whole, self.splat(-HALVES.0), clamped);
         let r = self.mul_add(whole, self.splat(-HALVES.1), r);
         let mut sum = self.splat(1.0 / 5040.0);
         for term in [720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0] {
             sum = self.mul_add(sum, r, self.splat(1.0 / term));
         }
+        self.times_power_of_two(sum, whole)
+    }
+
+    /// `a · 2^n` for whole `n` from -226 to 127; results below 2^-126 may be rounded twice.
+    #[inline(always)]
+    fn times_power_of_two(self, a: Self::F, n: Self::F) -> Self::F {
         // In two steps, so that results below 2^-126 are reached without a power that does not exist.
-        let floor = self.splat(-126.0);
-        let first = self.max(floor, whole);
-        let scaled = self.mul(sum, self.power_of_two(self.round(first)));
-        let rest = self.max(self.splat(-100.0), self.sub(whole, first));
+        let first = self.max(self.splat(-126.0), n);
+        let scaled = self.mul(a, self.power_of_two(self.round(first)));
+        let rest = self.max(self.splat(-100.0), self.sub(n, first));
         self.mul(scaled, self.power_of_two(self.round(rest)))
     }
 }

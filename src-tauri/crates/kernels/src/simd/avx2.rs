@@ -138,6 +138,10 @@ impl Simd for Avx2 {
         both!(_mm256_andnot_ps(sign, a))
     }
     #[inline(always)]
+    fn swap_neighbours(self, a: Self::F) -> Self::F {
+        instructions!(a.map(|half| _mm256_permute_ps::<0b10_11_00_01>(half)))
+    }
+    #[inline(always)]
     fn sum(self, a: Self::F) -> f32 {
         instructions! {
             let eight = _mm256_add_ps(a[0], a[1]);
@@ -213,7 +217,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn store_f16(self, to: &mut [u16; LANES], value: Self::F) {
-        const ROUNDING: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        const ROUNDING: i32 = _MM_FROUND_TO_NEAREST_INT;
         instructions! {
             let halves = halves!(half in value => _mm256_cvtps_ph::<ROUNDING>(half));
             _mm_storeu_si128(to.as_mut_ptr().cast(), halves[0]);
@@ -247,6 +251,11 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn round(self, a: Self::F) -> Self::I {
         both!(_mm256_cvtps_epi32(a))
+    }
+    #[inline(always)]
+    fn nearest_whole(self, a: Self::F) -> Self::F {
+        const ROUNDING: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        instructions!(a.map(|half| _mm256_round_ps::<ROUNDING>(half)))
     }
     #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {

@@ -114,6 +114,10 @@ impl Simd for Avx512 {
         instructions!(_mm512_abs_ps(a))
     }
     #[inline(always)]
+    fn swap_neighbours(self, a: Self::F) -> Self::F {
+        instructions!(_mm512_permute_ps::<0b10_11_00_01>(a))
+    }
+    #[inline(always)]
     fn sum(self, a: Self::F) -> f32 {
         instructions! {
             let eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
@@ -204,6 +208,12 @@ impl Simd for Avx512 {
         instructions!(_mm512_cvtps_epi32(a))
     }
     #[inline(always)]
+    fn nearest_whole(self, a: Self::F) -> Self::F {
+        instructions!(_mm512_roundscale_ps::<
+            { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },
+        >(a))
+    }
+    #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {
         instructions!(_mm512_cvtepi32_ps(a))
     }
@@ -213,6 +223,11 @@ impl Simd for Avx512 {
             let biased = _mm512_add_epi32(n, _mm512_set1_epi32(127));
             _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))
         }
+    }
+
+    #[inline(always)]
+    fn times_power_of_two(self, a: Self::F, n: Self::F) -> Self::F {
+        instructions!(_mm512_scalef_ps(a, n))
     }
 
     #[inline(always)]

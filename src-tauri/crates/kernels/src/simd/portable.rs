@@ -44,6 +44,19 @@ fn bytes(a: [u8; 64], f: impl Fn(u8) -> u8) -> [u8; 64] {
     out
 }
 
+/// From here on there are whole numbers only: adding it to a smaller number rounds that.
+const WHOLE: f32 = (1 << 23) as f32;
+
+/// `f32::round_ties_even`, which without its instruction is a call of a library function for each lane.
+#[inline(always)]
+fn nearest_whole(value: f32) -> f32 {
+    let magnitude = value.abs();
+    match magnitude < WHOLE {
+        true => (magnitude + WHOLE - WHOLE).copysign(value),
+        false => value,
+    }
+}
+
 /// The nearest bfloat16, ties to even.
 #[inline(always)]
 pub(crate) fn bf16_bits(value: f32) -> u16 {
@@ -116,6 +129,13 @@ impl Simd for Portable {
         map(a, f32::abs)
     }
     #[inline(always)]
+    fn swap_neighbours(self, mut a: Self::F) -> Self::F {
+        for pair in a.as_chunks_mut::<2>().0 {
+            pair.swap(0, 1);
+        }
+        a
+    }
+    #[inline(always)]
     fn sum(self, mut a: Self::F) -> f32 {
         for half in [8, 4, 2, 1] {
             for lane in 0..half {
@@ -186,7 +206,7 @@ impl Simd for Portable {
     #[inline(always)]
     fn store_i8(self, to: &mut [i8; LANES], value: Self::F) {
         for (to, value) in to.iter_mut().zip(value) {
-            *to = value.round_ties_even() as i8;
+            *to = nearest_whole(value) as i8;
         }
     }
 
@@ -194,9 +214,13 @@ impl Simd for Portable {
     fn round(self, a: Self::F) -> Self::I {
         let mut out = [0; LANES];
         for (out, a) in out.iter_mut().zip(a) {
-            *out = a.round_ties_even() as i32;
+            *out = nearest_whole(a) as i32;
         }
         out
+    }
+    #[inline(always)]
+    fn nearest_whole(self, a: Self::F) -> Self::F {
+        map(a, nearest_whole)
     }
     #[inline(always)]
     fn to_f32(self, a: Self::I) -> Self::F {
@@ -205,6 +229,22 @@ impl Simd for Portable {
     #[inline(always)]
     fn power_of_two(self, n: Self::I) -> Self::F {
         widen(&n, |n| f32::from_bits(((n + 127) as u32) << 23))
+    }
+
+    #[inline(always)]
+    fn times_power_of_two(self, a: Self::F, n: Self::F) -> Self::F {
+        // As by default, but without conversions to i32, which saturate and so are slow: adding 2^23 leaves the exponent
+        // in the lowest bits.
+        let power = |n: f32| f32::from_bits((n + (WHOLE + 127.0)).to_bits() << 23);
+        zip(a, n, |a, n| {
+            let first = if -126.0 > n { -126.0 } else { n };
+            let rest = if n - first > -100.0 {
+                n - first
+            } else {
+                -100.0
+            };
+            a * power(first) * power(rest)
+        })
     }
 
     #[inline(always)]

@@ -5,6 +5,7 @@
 //! so results repeat.
 
 mod aligned;
+mod attention;
 mod instruction_set;
 mod machine;
 mod path;
@@ -14,6 +15,9 @@ mod simd;
 mod tiles;
 
 pub use aligned::{Aligned, Number};
+pub use attention::{
+    Attention, AttentionScratch, ElementType, KeyValueShape, KeyValueStore, Scoring, StoreFull,
+};
 pub use instruction_set::{InstructionSet, usable_instruction_sets};
 pub use machine::{Machine, available_memory_bytes, memory_read_gb_per_s};
 pub use path::{Path, PathError, PathName};

@@ -40,6 +40,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// 64 bytes.
     type B: Copy;
 
+    /// Values of type `F` that fit the registers at a time; kernels choose their tiles by it.
+    const REGISTERS: usize;
+
     /// The same number in every lane.
     fn splat(self, value: f32) -> Self::F;
     /// Sixteen numbers from memory.

@@ -63,6 +63,8 @@ impl Simd for Avx2 {
     type I = [__m256i; 2];
     type B = [__m256i; 2];
 
+    const REGISTERS: usize = 8;
+
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
         instructions!([_mm256_set1_ps(value); 2])
@@ -184,7 +186,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn store_f16(self, to: &mut [u16; LANES], value: Self::F) {
-        const ROUNDING: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        const ROUNDING: i32 = _MM_FROUND_TO_NEAREST_INT;
         instructions! {
             let halves = value.map(|half| _mm256_cvtps_ph::<ROUNDING>(half));
             _mm_storeu_si128(to.as_mut_ptr().cast(), halves[0]);

@@ -49,6 +49,8 @@ impl Simd for Avx512 {
     type I = __m512i;
     type B = __m512i;
 
+    const REGISTERS: usize = 32;
+
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
         instructions!(_mm512_set1_ps(value))

@@ -65,6 +65,8 @@ impl Simd for Portable {
     type I = [i32; LANES];
     type B = [u8; 64];
 
+    const REGISTERS: usize = 4;
+
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
         [value; LANES]

@@ -1,141 +1,171 @@
-//! How fast attention is here, beside what the machine could do: decoding against its memory bandwidth, prefill against
-//! its multiply-adds. `cargo run --release -p nc-kernels --example attention_speed`
+//! How fast attention is on one core, beside what that core could do: decoding against memory bandwidth, prefill against
+//! multiply-adds. In processor time where Linux tells it, so that other programs do not count.
+//! `cargo run --release -p nc-kernels --example attention_speed [PATH]`
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::Duration;
 
 use nc_kernels::*;
 
-struct Peak;
-
-impl Work for Peak {
-    type Output = f64;
-
-    /// Multiply-adds of f32, of one thread, a second.
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> f64 {
-        const ROUNDS: usize = 1 << 21;
-        let (x, y) = (simd.splat(black_box(1.0)), simd.splat(black_box(1e-9)));
-        let mut sums = [simd.splat(0.0); 8];
-        if S::REGISTERS >= 32 {
-            let mut sums = [simd.splat(0.0); 16];
-            let begun = Instant::now();
-            for _ in 0..ROUNDS {
-                for sum in &mut sums {
-                    *sum = simd.mul_add(x, y, *sum);
-                }
-            }
-            let seconds = begun.elapsed().as_secs_f64();
-            black_box(sums.map(|sum| simd.sum(sum)));
-            return (ROUNDS * 16 * LANES) as f64 / seconds;
+/// Processor time of this thread; elsewhere than on Linux, time.
+fn now() -> Duration {
+    #[cfg(target_os = "linux")]
+    {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the pointer is to a timespec of ours, and the clock exists since Linux 2.6.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
         }
-        let begun = Instant::now();
-        for _ in 0..ROUNDS {
-            for sum in &mut sums[..6] {
-                *sum = simd.mul_add(x, y, *sum);
-            }
-        }
-        let seconds = begun.elapsed().as_secs_f64();
-        black_box(sums.map(|sum| simd.sum(sum)));
-        (ROUNDS * 6 * LANES) as f64 / seconds
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        static BEGUN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        BEGUN.get_or_init(std::time::Instant::now).elapsed()
     }
 }
 
-fn median(mut work: impl FnMut()) -> f64 {
-    let mut seconds: Vec<f64> = (0..15)
+/// Sums independent of each other: enough to hide the latency of an addition.
+const SUMS: usize = 12;
+const ROUNDS: usize = 1 << 20;
+
+/// `SUMS · ROUNDS` multiply-adds of sixteen numbers.
+struct Peak;
+
+impl Work for Peak {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (x, y) = (simd.splat(black_box(1.0)), simd.splat(black_box(1e-9)));
+        let mut sums = [simd.splat(0.0); SUMS];
+        // A register of AVX2 is half a sum.
+        let used = if S::REGISTERS >= 32 { SUMS } else { SUMS / 2 };
+        for _ in 0..ROUNDS * SUMS / used {
+            for sum in &mut sums[..used] {
+                *sum = simd.mul_add(x, y, *sum);
+            }
+        }
+        black_box(sums.map(|sum| simd.sum(sum)));
+    }
+}
+
+/// Reads all.
+struct Read<'a>(&'a [f32]);
+
+impl Work for Read<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let mut sums = [simd.splat(0.0); 4];
+        for numbers in self.0.as_chunks::<LANES>().0.as_chunks::<4>().0 {
+            for (sum, numbers) in sums.iter_mut().zip(numbers) {
+                *sum = simd.add(*sum, simd.load(numbers));
+            }
+        }
+        black_box(sums.map(|sum| simd.sum(sum)));
+    }
+}
+
+/// Seconds, the median of a few.
+fn seconds(count: usize, mut work: impl FnMut()) -> f64 {
+    let mut all: Vec<f64> = (0..count)
         .map(|_| {
-            let begun = Instant::now();
+            let begun = now();
             work();
-            begun.elapsed().as_secs_f64()
+            (now() - begun).as_secs_f64()
         })
         .collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
+    all.sort_by(f64::total_cmp);
+    all[count / 2]
+}
+
+fn numbers(count: usize) -> Vec<f32> {
+    (0..count)
+        .map(|n| (n * 7919 % 1000) as f32 / 500.0 - 1.0)
+        .collect()
 }
 
 fn main() {
-    let threads = std::env::args()
-        .nth(1)
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(2);
-    let (pool, scratch) = (Pool::new(threads), AttentionScratch::new());
+    let path = std::env::args().nth(1).map_or(Path::strongest(), |name| {
+        Path::get(name.parse().expect("the name of a path")).expect("a path of this machine")
+    });
+    let (pool, scratch) = (Pool::new(1), AttentionScratch::new());
     let shape = KeyValueShape {
         kv_heads: 4,
         head_dim: 64,
     };
     let heads = 32;
     let scoring = Scoring::causal(heads, 0.125);
-    for path in Path::all()
-        .into_iter()
-        .filter(|path| *path == Path::strongest() || path.name() < PathName::Avx512)
-    {
-        let peak = (0..5).map(|_| path.run(Peak)).fold(0.0, f64::max) * threads as f64;
-        println!(
-            "{path}: {:.0} G multiply-adds/s with {threads} threads",
-            peak / 1e9
-        );
-        for element in ElementType::ALL {
-            // Several layers, so that the cache does not hold the store.
-            let layers: Vec<KeyValueStore> = (0..16)
-                .map(|_| {
-                    let mut store = KeyValueStore::new(shape, element, 4096);
-                    let numbers: Vec<f32> = (0..4096 * 256)
-                        .map(|n| (n * 7919 % 1000) as f32 / 500.0 - 1.0)
-                        .collect();
-                    store.append(path, 0, &numbers, &numbers).unwrap();
-                    store
-                })
-                .collect();
-            for context in [64, 512, 4096] {
-                let queries = vec![0.1; heads * 64];
-                let mut output = vec![0.0; heads * 64];
-                let mut rates = Vec::new();
-                for _ in 0..3 {
-                    let bandwidth = memory_read_gb_per_s();
-                    let seconds = median(|| {
-                        for store in &layers {
-                            let attention = Attention {
-                                queries: &queries,
-                                position: context - 1,
-                                scoring,
-                            };
-                            store.attend((path, &pool, &scratch), &attention, &mut output, None);
-                        }
-                    }) / layers.len() as f64;
-                    let bytes = KeyValueStore::bytes_for(shape, element, 4096) / 4096 * context;
-                    rates.push((bytes as f64 / seconds / 1e9 / bandwidth, seconds, bandwidth));
+    let memory = vec![1.0; 32 << 20];
+    let bandwidth = || memory.len() as f64 * 4.0 / seconds(5, || path.run(Read(&memory)));
+    let peak = || (ROUNDS * SUMS * LANES) as f64 / seconds(5, || path.run(Peak));
+    println!(
+        "{path}: {:.1} GB/s, {:.0} G multiply-adds/s",
+        bandwidth() / 1e9,
+        peak() / 1e9
+    );
+    for element in ElementType::ALL {
+        // Several layers, so that the processor's cache does not hold the store.
+        let new = || {
+            let mut store = KeyValueStore::new(shape, element, 4096);
+            store
+                .append(path, 0, &numbers(4096 * 256), &numbers(4096 * 256))
+                .expect("room");
+            store
+        };
+        let layers: Vec<KeyValueStore> = (0..std::env::var("LAYERS")
+            .map_or(16, |l| l.parse().unwrap()))
+            .map(|_| new())
+            .collect();
+        let queries = numbers(2048 * heads * 64);
+        let mut output = vec![0.0; queries.len()];
+        for context in [64, 512, 4096] {
+            let (bandwidth, peak) = (bandwidth(), peak());
+            let output = &mut output[..heads * 64];
+            let attention = Attention {
+                queries: &queries[..heads * 64],
+                position: context - 1,
+                scoring,
+            };
+            let seconds = seconds(9, || {
+                for store in &layers {
+                    store.attend((path, &pool, &scratch), &attention, output, None);
                 }
-                rates.sort_by(|a, b| a.0.total_cmp(&b.0));
-                let (fraction, seconds, bandwidth) = rates[1];
-                println!(
-                    "  decode {:5} at {context:4}: {:7.1} µs, {:.0} % of {bandwidth:.1} GB/s, {:.0} % of peak",
-                    element.as_str(),
-                    seconds * 1e6,
-                    100.0 * fraction,
-                    100.0 * (context * heads * 128) as f64 / seconds / peak
-                );
-            }
-            for tokens in [512, 2048] {
-                let queries: Vec<f32> = (0..tokens * heads * 64)
-                    .map(|n| (n * 7919 % 1000) as f32 / 500.0 - 1.0)
-                    .collect();
-                let mut output = vec![0.0; tokens * heads * 64];
-                let attention = Attention {
-                    queries: &queries,
-                    position: 0,
-                    scoring,
-                };
-                let seconds = median(|| {
-                    layers[0].attend((path, &pool, &scratch), &attention, &mut output, None)
-                });
-                let products = (tokens * (tokens + 1) / 2 * heads * 64 * 2) as f64;
-                println!(
-                    "  prefill {:5} of {tokens:4}: {:7.2} ms, {:.0} % of peak",
-                    element.as_str(),
-                    seconds * 1e3,
-                    100.0 * products / seconds / peak
-                );
-            }
+            }) / layers.len() as f64;
+            let bytes = KeyValueStore::bytes_for(shape, element, 4096) / 4096 * context;
+            println!(
+                "  {:4} decode at {context:4}: {:7.1} µs, {:3.0} % of {:.1} GB/s, {:.0} % of the multiply-adds",
+                element.as_str(),
+                seconds * 1e6,
+                100.0 * bytes as f64 / seconds / bandwidth,
+                bandwidth / 1e9,
+                100.0 * (context * heads * 128) as f64 / seconds / peak,
+            );
+        }
+        for tokens in [512, 2048] {
+            let peak = peak();
+            let attention = Attention {
+                queries: &queries[..tokens * heads * 64],
+                position: 0,
+                scoring,
+            };
+            let output = &mut output[..tokens * heads * 64];
+            let seconds = seconds(5, || {
+                layers[0].attend((path, &pool, &scratch), &attention, output, None)
+            });
+            let products = (tokens * (tokens + 1) / 2 * heads * 64 * 2) as f64;
+            println!(
+                "  {:4} prefill of {tokens:4}: {:7.2} ms, {:3.0} % of the multiply-adds",
+                element.as_str(),
+                seconds * 1e3,
+                100.0 * products / seconds / peak,
+            );
         }
     }
 }

@@ -75,6 +75,7 @@ impl<E: Element> Block<'_, E> {
                     call.path.run(Tile {
                         head: call.store.head(elements, kv_head),
                         tokens: tile..end.min(tile + TOKENS),
+                        ahead: None,
                         queries,
                         rows,
                         state,

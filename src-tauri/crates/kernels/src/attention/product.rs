@@ -16,6 +16,50 @@ pub(super) struct Strides {
     pub(super) column: usize,
 }
 
+/// Memory that will be needed soon. Asked for a line at a time between computations: many at once would wait for each other,
+/// and the computations behind them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ahead<T>(Option<*const T>);
+
+impl<T> Ahead<T> {
+    pub(super) const NOTHING: Self = Self(None);
+
+    /// From `index` on, if it is wanted.
+    #[inline(always)]
+    pub(super) fn of(values: &[T], index: usize, wanted: bool) -> Self {
+        Self(wanted.then(|| values.as_ptr().wrapping_add(index)))
+    }
+
+    /// `count` values further on.
+    #[inline(always)]
+    pub(super) fn skip(self, count: usize) -> Self {
+        match self.0 {
+            Some(place) => Self(Some(place.wrapping_add(count))),
+            None => self,
+        }
+    }
+
+    /// Asks for the lines that begin within `count` values from `index` on, to be brought into the second-level cache.
+    #[inline(always)]
+    fn ask(self, index: usize, count: usize) {
+        let Some(place) = self.0 else { return };
+        let line = 64 / size_of::<T>();
+        let mut at = index.next_multiple_of(line);
+        while at < index + count {
+            #[cfg(target_arch = "x86_64")]
+            {
+                use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+                // SAFETY: every 64-bit processor of this kind has the instruction; it accesses nothing, whatever the address.
+                #[allow(unsafe_code)]
+                unsafe {
+                    _mm_prefetch::<_MM_HINT_T1>(place.wrapping_add(at).cast());
+                }
+            }
+            at += line;
+        }
+    }
+}
+
 /// `sums[r][c] += Σ a[r · row + k · a_step] · b[k · b_step + c · column ..][..16]` over `k < steps`, one after the other:
 /// each lane's sum has the same bits in a product of any number of rows and columns.
 #[inline(always)]
@@ -25,6 +69,7 @@ pub(super) fn add_products<S: Simd, E: Element, const R: usize, const C: usize>(
     (a, b): (&[f32], &[E::Stored]),
     strides: Strides,
     steps: usize,
+    ahead: Ahead<E::Stored>,
 ) -> [[S::F; C]; R] {
     if steps == 0 {
         return sums;
@@ -38,6 +83,7 @@ pub(super) fn add_products<S: Simd, E: Element, const R: usize, const C: usize>(
     assert!((R - 1) * row + (steps - 1) * a_step < a.len());
     assert!((C - 1) * column + (steps - 1) * b_step + LANES <= b.len());
     for step in 0..steps {
+        ahead.ask(step * C * LANES, C * LANES);
         let mut columns = [simd.splat(0.0); C];
         for (c, numbers) in columns.iter_mut().enumerate() {
             // SAFETY: `step < steps`, `c < C` and below `r < R`, so that places lie within their slices by the lines above.

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::element::Element;
-use super::product::{Strides, add_products, by_rows};
+use super::product::{Ahead, Strides, add_products, by_rows};
 use super::store::Head;
 use crate::simd::{LANES, Simd, Work, at, chunk_mut};
 
@@ -69,6 +69,9 @@ pub(super) struct Tile<'a, E: Element> {
     pub(super) head: Head<'a, E>,
     /// From a multiple of 16 on, at most 256.
     pub(super) tokens: Range<usize>,
+    /// Where the caller's next tiles end, when keys and values come from memory rather than from a cache: they are asked for
+    /// ahead of their use.
+    pub(super) ahead: Option<usize>,
     /// `[head_dim][8]`, scaled.
     pub(super) queries: &'a [f32],
     /// One to eight.
@@ -87,6 +90,7 @@ impl<E: Element> Work for Tile<'_, E> {
         let Self {
             head,
             tokens,
+            ahead,
             queries,
             rows,
             state,
@@ -112,14 +116,23 @@ impl<E: Element> Work for Tile<'_, E> {
 
         let mut scores: Scores = [[0.0; TOKENS]; ROWS];
         let first_panel = tokens.start / LANES;
+        let keys = &head.keys[first_panel * head.head_dim * LANES..];
+        let values = &head.values[tokens.start * head.width..];
         let mut row = 0;
         while row < count {
-            let keys = &head.keys[first_panel * head.head_dim * LANES..];
-            let (queries, scores) = (&queries[row..], &mut scores[row..]);
+            // While scores are computed, this tile's values come; while values are added up, the next tile's keys.
+            let next = Ahead::of(values, 0, ahead.is_some() && row == 0);
+            let scores = &mut scores[row..];
+            let product = Product {
+                queries: &queries[row..],
+                keys,
+                head_dim: head.head_dim,
+                values: next,
+            };
             row += by_rows!(
                 S,
                 count - row,
-                score_rows::<E>(simd, (queries, keys), head.head_dim, &panels, scores)
+                score_rows::<E>(simd, &product, &panels, scores)
             );
         }
 
@@ -145,7 +158,6 @@ impl<E: Element> Work for Tile<'_, E> {
                 }
             }
         }
-        let values = &head.values[tokens.start * head.width..];
         // What all rows see is added for all at once. The rest is done row by row, not with weights of zero, since a value
         // that a row does not see may be infinite or not a number.
         let common = seen[1..].iter().fold(seen[0].clone(), |a, b| {
@@ -161,35 +173,48 @@ impl<E: Element> Work for Tile<'_, E> {
         let alone = (0..count).map(|row| (row, row + 1, before(row)));
         let together = [(0, count, common.clone())];
         let rest = (0..count).map(|row| (row, row + 1, after(row)));
+        let more = ahead.is_some_and(|ahead| ahead > tokens.end);
         for (mut row, end, range) in alone.chain(together).chain(rest) {
             while row < end && !range.is_empty() {
                 let (weights, state) = (&scores[row..], &mut state[row * length..]);
+                let next = Ahead::of(
+                    keys,
+                    TOKENS * head.head_dim,
+                    more && end == count && row == 0,
+                );
                 row += by_rows!(
                     S,
                     end - row,
-                    add_values::<E>(simd, weights, (values, head.width), &range, state)
+                    add_values::<E>(simd, weights, (values, head.width), &range, state, next)
                 );
             }
         }
     }
 }
 
+/// Queries and the keys of a tile.
+struct Product<'a, T> {
+    queries: &'a [f32],
+    keys: &'a [T],
+    head_dim: usize,
+    values: Ahead<T>,
+}
+
 /// The scores of `R` rows for `panels`.
 #[inline(always)]
 fn score_rows<S: Simd, E: Element, const R: usize, const C: usize>(
     simd: S,
-    (queries, keys): (&[f32], &[E::Stored]),
-    head_dim: usize,
+    product: &Product<'_, E::Stored>,
     panels: &Range<usize>,
     scores: &mut [[f32; TOKENS]],
 ) {
     let mut panel = panels.start;
     while panel + C <= panels.end {
-        score_panels::<S, E, R, C>(simd, (queries, keys), head_dim, panel, scores);
+        score_panels::<S, E, R, C>(simd, product, panel, scores);
         panel += C;
     }
     while panel < panels.end {
-        score_panels::<S, E, R, 1>(simd, (queries, keys), head_dim, panel, scores);
+        score_panels::<S, E, R, 1>(simd, product, panel, scores);
         panel += 1;
     }
 }
@@ -197,11 +222,16 @@ fn score_rows<S: Simd, E: Element, const R: usize, const C: usize>(
 #[inline(always)]
 fn score_panels<S: Simd, E: Element, const R: usize, const C: usize>(
     simd: S,
-    (queries, keys): (&[f32], &[E::Stored]),
-    head_dim: usize,
+    product: &Product<'_, E::Stored>,
     panel: usize,
     scores: &mut [[f32; TOKENS]],
 ) {
+    let Product {
+        queries,
+        keys,
+        head_dim,
+        values,
+    } = *product;
     let strides = Strides {
         row: 1,
         a_step: ROWS,
@@ -209,8 +239,9 @@ fn score_panels<S: Simd, E: Element, const R: usize, const C: usize>(
         column: head_dim * LANES,
     };
     let keys = &keys[panel * head_dim * LANES..];
+    let ahead = values.skip(panel * LANES * head_dim.next_multiple_of(LANES));
     let zeros = [[simd.splat(0.0); C]; R];
-    let sums = add_products::<S, E, R, C>(simd, zeros, (queries, keys), strides, head_dim);
+    let sums = add_products::<S, E, R, C>(simd, zeros, (queries, keys), strides, head_dim, ahead);
     for (sums, scores) in sums.iter().zip(scores) {
         for (c, sum) in sums.iter().enumerate() {
             simd.store(chunk_mut(scores, (panel + c) * LANES), *sum);
@@ -297,14 +328,29 @@ fn add_values<S: Simd, E: Element, const R: usize, const C: usize>(
     (values, width): (&[E::Stored], usize),
     range: &Range<usize>,
     state: &mut [f32],
+    ahead: Ahead<E::Stored>,
 ) {
     let mut column = 0;
     while column + C * LANES <= width {
-        add_columns::<S, E, R, C>(simd, weights, (values, width), (range, column), state);
+        add_columns::<S, E, R, C>(
+            simd,
+            weights,
+            (values, width),
+            (range, column),
+            state,
+            ahead.skip(column * range.len()),
+        );
         column += C * LANES;
     }
     while column < width {
-        add_columns::<S, E, R, 1>(simd, weights, (values, width), (range, column), state);
+        add_columns::<S, E, R, 1>(
+            simd,
+            weights,
+            (values, width),
+            (range, column),
+            state,
+            ahead.skip(column * range.len()),
+        );
         column += LANES;
     }
 }
@@ -316,6 +362,7 @@ fn add_columns<S: Simd, E: Element, const R: usize, const C: usize>(
     (values, width): (&[E::Stored], usize),
     (range, column): (&Range<usize>, usize),
     state: &mut [f32],
+    ahead: Ahead<E::Stored>,
 ) {
     let strides = Strides {
         row: TOKENS,
@@ -332,7 +379,8 @@ fn add_columns<S: Simd, E: Element, const R: usize, const C: usize>(
     }
     let weights = &weights.as_flattened()[range.start..];
     let values = &values[range.start * width + column..];
-    let sums = add_products::<S, E, R, C>(simd, sums, (weights, values), strides, range.len());
+    let sums =
+        add_products::<S, E, R, C>(simd, sums, (weights, values), strides, range.len(), ahead);
     for (r, sums) in sums.iter().enumerate() {
         for (c, sum) in sums.iter().enumerate() {
             simd.store(chunk_mut(state, r * length + column + c * LANES), *sum);

@@ -110,6 +110,43 @@ fn main() {
         bandwidth() / 1e9,
         peak() / 1e9
     );
+    for tokens in [512, 2048] {
+        let (queries, keys) = (numbers(tokens * heads * 64), numbers(tokens * 256));
+        let sums = vec![6.0; tokens * heads];
+        let backward = AttentionBackward {
+            shape,
+            scoring,
+            queries: Floats::F32(&queries),
+            keys: Floats::F32(&keys),
+            values: Floats::F32(&keys),
+            output: Floats::F32(&queries),
+            log_sum_exp: &sums,
+            output_gradient: &queries,
+        };
+        let mut found = [
+            vec![0.0; queries.len()],
+            vec![0.0; keys.len()],
+            vec![0.0; keys.len()],
+        ];
+        let peak = peak();
+        let seconds = seconds(5, || {
+            let [queries, keys, values] = &mut found;
+            backward.run(
+                (path, &pool, &scratch),
+                AttentionGradients {
+                    queries,
+                    keys,
+                    values,
+                },
+            );
+        });
+        let products = (tokens * (tokens + 1) / 2 * heads * 64 * 5) as f64;
+        println!(
+            "  f32  backward of {tokens:4}: {:7.2} ms, {:3.0} % of the multiply-adds",
+            seconds * 1e3,
+            100.0 * products / seconds / peak,
+        );
+    }
     for element in ElementType::ALL {
         // Several layers, so that the processor's cache does not hold the store.
         let new = || {

@@ -6,6 +6,7 @@
 //! query heads in a row share a key/value head (Ainslie et al. 2023). `slope` is ALiBi's (Press et al. 2021).
 //! No matrix of all scores is ever in memory.
 
+mod backward;
 mod decode;
 mod element;
 mod prefill;
@@ -14,8 +15,11 @@ mod scratch;
 mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_backward;
 mod tile;
 
+pub use backward::{AttentionBackward, AttentionGradients, Floats};
 pub use element::ElementType;
 pub use scratch::AttentionScratch;
 pub use store::{KeyValueShape, KeyValueStore, StoreFull};

@@ -16,7 +16,8 @@ mod tiles;
 
 pub use aligned::{Aligned, Number};
 pub use attention::{
-    Attention, AttentionScratch, ElementType, KeyValueShape, KeyValueStore, Scoring, StoreFull,
+    Attention, AttentionBackward, AttentionGradients, AttentionScratch, ElementType, Floats,
+    KeyValueShape, KeyValueStore, Scoring, StoreFull,
 };
 pub use instruction_set::{InstructionSet, usable_instruction_sets};
 pub use machine::{Machine, available_memory_bytes, memory_read_gb_per_s};

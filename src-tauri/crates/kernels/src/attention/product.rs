@@ -106,7 +106,7 @@ pub(super) fn add_products<S: Simd, E: Element, const R: usize, const C: usize>(
 /// Calls `$name::<…, R, C>($arguments)` with as many of `$left` rows as registers allow, and gives that number. `C` is such that
 /// about half of the registers hold sums: enough of them to hide the latency of an addition.
 macro_rules! by_rows {
-    ($simd:ident, $left:expr, $name:ident::<$($element:ty)?>($($argument:expr),*)) => {
+    ($simd:ident, $left:expr, $name:ident $(::<$element:ty>)? ($($argument:expr),*)) => {
         match ($simd::REGISTERS, $left) {
             (32.., 5..) => { $name::<$simd, $($element,)? 8, 2>($($argument),*); 8 }
             (32.., 3..) => { $name::<$simd, $($element,)? 4, 4>($($argument),*); 4 }

@@ -29,9 +29,9 @@ pub(super) struct Row {
 impl Row {
     /// What it sees of `tokens`, counted from their start.
     pub(super) fn sees(&self, tokens: &Range<usize>) -> Range<usize> {
-        let start = self.first.max(tokens.start);
-        let end = (self.position + 1).min(tokens.end);
-        start - tokens.start..end.max(start) - tokens.start
+        let start = self.first.clamp(tokens.start, tokens.end);
+        let end = (self.position + 1).clamp(start, tokens.end);
+        start - tokens.start..end - tokens.start
     }
 }
 
@@ -316,7 +316,7 @@ impl<E: Element> Softmax<'_, E> {
     }
 }
 
-const LANE_NUMBERS: [f32; LANES] = [
+pub(super) const LANE_NUMBERS: [f32; LANES] = [
     0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0,
 ];
 

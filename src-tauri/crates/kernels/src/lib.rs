@@ -7,6 +7,7 @@
 mod activation;
 mod adamw;
 mod aligned;
+mod attention;
 mod cross_entropy;
 mod elementwise;
 mod instruction_set;
@@ -28,6 +29,10 @@ mod trials;
 pub use activation::{Activation, GateBackward};
 pub use adamw::{AdamW, AdamWSlices, gradient_norm};
 pub use aligned::{Aligned, Number};
+pub use attention::{
+    Attention, AttentionBackward, AttentionGradients, AttentionScratch, ElementType, Floats,
+    KeyValueShape, KeyValueStore, Scoring, StoreFull,
+};
 pub use cross_entropy::{
     StreamedCrossEntropy, Targets, cross_entropy, cross_entropy_with_gradient,
 };

@@ -303,6 +303,10 @@ impl<T> Parts<T> {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// The values in `range`.
     ///
     /// # Safety

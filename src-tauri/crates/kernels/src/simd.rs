@@ -42,7 +42,7 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// 64 bytes.
     type B: Copy;
 
-    /// Registers of sixteen lanes that there are.
+    /// Values of type `F` that fit the registers at a time; kernels choose their tiles by it.
     const REGISTERS: usize;
 
     /// The same number in every lane.

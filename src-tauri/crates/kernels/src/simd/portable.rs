@@ -77,7 +77,7 @@ impl Simd for Portable {
     type F = [f32; LANES];
     type I = [i32; LANES];
     type B = [u8; 64];
-    const REGISTERS: usize = 8;
+    const REGISTERS: usize = 4;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {

@@ -167,6 +167,7 @@ describe('how an answer stands', () => {
     ['failed', 'error-box', /not numbers.*Retry/s],
     ['nearly', 'context-notice', /The context is 8\d % full/],
     ['full', 'context-notice', /The oldest 6 messages are no longer seen/],
+    ['fulltext', 'context-notice', /The oldest 1.307 tokens are no longer seen.*New chat/s],
     ['opening', 'opening', /Opening TinyLlama.*42 %.*924 MB of 2\.2 GB.*about 7 s left.*answers until then.*Cancel/s],
     ['toobig', 'error-box', /needs 43 GB of memory.*Choose a smaller model/s],
     ['gone', 'error-box', /not there any more.*Locate/s],

@@ -166,16 +166,21 @@ describe('siblings', () => {
 
 describe('the context', () => {
   it.each([
-    [{ used_tokens: 819, limit_tokens: 1024, unseen_messages: 0 }, 'nearly'],
-    [{ used_tokens: 800, limit_tokens: 1024, unseen_messages: 0 }, 'roomy'],
-    [{ used_tokens: 200, limit_tokens: 1024, unseen_messages: 2 }, 'full'],
-    [{ used_tokens: 0, limit_tokens: 0, unseen_messages: 0 }, 'roomy'],
+    [{ used_tokens: 819, limit_tokens: 1024, unseen_messages: 0, unseen_tokens: 0 }, 'nearly'],
+    [{ used_tokens: 800, limit_tokens: 1024, unseen_messages: 0, unseen_tokens: 0 }, 'roomy'],
+    [{ used_tokens: 200, limit_tokens: 1024, unseen_messages: 2, unseen_tokens: 0 }, 'full'],
+    [{ used_tokens: 200, limit_tokens: 1024, unseen_messages: 0, unseen_tokens: 9 }, 'full'],
+    [{ used_tokens: 0, limit_tokens: 0, unseen_messages: 0, unseen_tokens: 0 }, 'roomy'],
   ])('%j is %s', (context, level) => expect(fullness(context).level).toBe(level));
 
-  it('says how many messages are no longer seen', () => {
-    expect(unseenSentence(1)).toBe('The oldest message is no longer seen.');
-    expect(unseenSentence(6)).toBe('The oldest 6 messages are no longer seen.');
-  });
+  it.each([
+    [1, 0, 'The oldest message is no longer seen.'],
+    [6, 0, 'The oldest 6 messages are no longer seen.'],
+    [0, 1, 'The oldest token is no longer seen.'],
+    [0, 130, 'The oldest 130 tokens are no longer seen.'],
+  ])('says that %j messages and %j tokens are no longer seen', (unseen_messages, unseen_tokens, sentence) =>
+    expect(unseenSentence({ used_tokens: 900, limit_tokens: 1024, unseen_messages, unseen_tokens })).toBe(sentence),
+  );
 });
 
 describe('a text', () => {

@@ -33,6 +33,10 @@ tokens_per_s: number,
  */
 unseen_messages: number, 
 /**
+ * Tokens at the start of the text that no longer fitted.
+ */
+unseen_tokens: number, 
+/**
  * The seed that was used.
  */
 seed: number, };
@@ -238,7 +242,11 @@ limit_tokens: number,
 /**
  * Messages at the start that are no longer seen.
  */
-unseen_messages: number, };
+unseen_messages: number, 
+/**
+ * Tokens at the start of a text that are no longer seen.
+ */
+unseen_tokens: number, };
 
 /**
  * Begin a chat.

@@ -118,6 +118,7 @@ pub(crate) fn stats(stats: &nc_engine::Stats) -> AnswerStats {
         prompt_tokens_per_s: stats.prompt_tokens_per_s,
         tokens_per_s: stats.tokens_per_s,
         unseen_messages: stats.unseen_messages,
+        unseen_tokens: stats.unseen_tokens,
         seed: stats.seed,
     }
 }

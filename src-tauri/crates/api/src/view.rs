@@ -47,5 +47,6 @@ fn context_use(api: &Api, messages: &[Message]) -> Option<ContextUse> {
         used_tokens: stats.prompt_tokens + stats.new_tokens,
         limit_tokens: loaded.about.context_tokens,
         unseen_messages: stats.unseen_messages,
+        unseen_tokens: stats.unseen_tokens,
     })
 }

@@ -29,6 +29,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), ApiError> {
     if arguments.json {
         return print_json(&session.answer(ask, &sampling, |_| Ok(()))?);
     }
-    session.answer(ask, &sampling, print)?;
+    let unseen = session.answer(ask, &sampling, print)?.stats.unseen_tokens;
+    if unseen > 0 {
+        eprintln!(
+            "\nThe prompt is longer than the context: its oldest {unseen} tokens were not seen."
+        );
+    }
     Ok(())
 }

@@ -23,6 +23,7 @@ impl Worker {
         let prompt = fitted.tokens.as_slice();
         stats.prompt_tokens = prompt.len() as u32;
         stats.unseen_messages = fitted.unseen_messages;
+        stats.unseen_tokens = fitted.unseen_tokens;
         let mut sampler = Sampler::new(job.request.sampling.clone(), prompt)?;
         stats.seed = sampler.seed();
         if max_new_tokens == 0 {

@@ -85,6 +85,8 @@ pub struct Stats {
     pub tokens_per_s: f64,
     /// Messages at the beginning that did not fit.
     pub unseen_messages: u32,
+    /// Tokens at the beginning of a text that did not fit.
+    pub unseen_tokens: u32,
     /// The seed that was used.
     pub seed: u32,
 }

@@ -47,6 +47,8 @@ pub(crate) struct Fitted {
     pub(crate) tokens: Vec<u32>,
     /// Messages at the beginning that were left out.
     pub(crate) unseen_messages: u32,
+    /// Tokens at the beginning of a text that were left out.
+    pub(crate) unseen_tokens: u32,
     /// The answer goes on in the middle of a text: a space at its beginning is kept.
     pub(crate) goes_on: bool,
     /// Stop strings of the template.
@@ -82,11 +84,20 @@ impl OpenedModel {
         let context_tokens = self.info.context_tokens as usize;
         match prompt {
             Prompt::Tokens(tokens) => whole(tokens.clone(), true, context_tokens),
-            Prompt::Text { text, add_bos } => whole(
-                self.text_tokens(text, *add_bos)?,
-                !text.is_empty(),
-                context_tokens,
-            ),
+            Prompt::Text { text, add_bos } => {
+                let tokens = self.text_tokens(text, *add_bos)?;
+                let bos = self.vocabulary.tokenizer.bos();
+                let begun = bos.is_some() && tokens.first().copied() == bos;
+                let (tokens, unseen_tokens) = newest(
+                    tokens,
+                    usize::from(begun),
+                    most_tokens(max_new_tokens, context_tokens),
+                );
+                Ok(Fitted {
+                    unseen_tokens,
+                    ..whole(tokens, !text.is_empty(), context_tokens)?
+                })
+            }
             Prompt::Chat {
                 system,
                 messages,
@@ -179,6 +190,18 @@ fn turn_starts(kind: Fallback) -> Vec<String> {
     texts.iter().map(|&text| text.to_owned()).collect()
 }
 
+/// Tokens a prompt may have: what is left of the context once the answer has its room, at most a quarter of it.
+fn most_tokens(max_new_tokens: usize, context_tokens: usize) -> usize {
+    context_tokens.saturating_sub(max_new_tokens.min(context_tokens / 4).max(1))
+}
+
+/// The first `kept` tokens (BOS, which models are used to) and as many of the last as fit into `most`; and how many are left out.
+fn newest(mut tokens: Vec<u32>, kept: usize, most: usize) -> (Vec<u32>, u32) {
+    let unseen = tokens.len().saturating_sub(most.max(kept + 1));
+    tokens.drain(kept..kept + unseen);
+    (tokens, unseen as u32)
+}
+
 fn whole(tokens: Vec<u32>, goes_on: bool, context_tokens: usize) -> Result<Fitted, EngineError> {
     if tokens.is_empty() {
         return Err(EngineError::EmptyPrompt);
@@ -192,6 +215,7 @@ fn whole(tokens: Vec<u32>, goes_on: bool, context_tokens: usize) -> Result<Fitte
     Ok(Fitted {
         tokens,
         unseen_messages: 0,
+        unseen_tokens: 0,
         goes_on,
         stop: Vec::new(),
     })
@@ -219,8 +243,7 @@ impl Chat<'_> {
     /// The longest end of the conversation that leaves room for the answer. It begins with a message of the person, so that
     /// turns still alternate; the system prompt and the person's last message are always in it.
     fn fit(self, max_new_tokens: usize, context_tokens: usize) -> Result<Fitted, EngineError> {
-        let room = max_new_tokens.min(context_tokens / 4).max(1);
-        let most = context_tokens.saturating_sub(room);
+        let most = most_tokens(max_new_tokens, context_tokens);
         let tokens = self.encode(0)?;
         if tokens.len() <= most {
             return Ok(self.fitted(tokens, 0));
@@ -251,6 +274,7 @@ impl Chat<'_> {
         } else {
             self.encode(start)?
         };
+        let room = context_tokens - most;
         if tokens.len() + room.min(LEAST_ANSWER_TOKENS) <= context_tokens {
             return Ok(self.fitted(tokens, start));
         }
@@ -264,6 +288,7 @@ impl Chat<'_> {
         Fitted {
             tokens,
             unseen_messages: start as u32,
+            unseen_tokens: 0,
             goes_on: self.unfinished.is_some(),
             stop: self.stop,
         }

@@ -111,25 +111,66 @@ fn answers_end_before_stop_tokens() {
 }
 
 #[test]
-fn a_full_context_ends_the_answer_or_refuses_the_prompt() {
+fn a_full_context_ends_the_answer() {
     let Some(folder) = stories() else { return };
     let engine = engine(folder, 20);
     let cut = answer(&engine, request(text(""), 100));
     let (reason, stats) = cut.finished();
     // BOS and 19 tokens are read; the twentieth token written is the last that can be drawn.
     assert_eq!((reason, stats.new_tokens), (FinishReason::ContextFull, 20));
-    let long = "Once upon a time, there was a little girl named Lily. She loved to play.";
-    let error = answer(&engine, request(text(long), 10)).error();
-    assert_eq!(error.kind(), EngineErrorKind::ContextFull);
-    assert!(
-        matches!(error, EngineError::ContextFull { context_tokens: 20, prompt_tokens } if prompt_tokens > 20)
-    );
+    let tokens = Prompt::Tokens(vec![1; 21]);
+    let error = answer(&engine, request(tokens, 10)).error();
+    assert!(matches!(
+        error,
+        EngineError::ContextFull {
+            context_tokens: 20,
+            prompt_tokens: 21
+        }
+    ));
     let again = answer(&engine, request(text(""), 5));
     assert_eq!(
         again.finished().0,
         FinishReason::Length,
         "the engine still answers"
     );
+}
+
+#[test]
+fn a_text_longer_than_the_context_loses_its_oldest_tokens() {
+    let Some(folder) = stories() else { return };
+    let long = "Once upon a time, there was a little girl named Lily. She loved to play outside.";
+    let check = |context_tokens: usize, max_new_tokens: u32, add_bos: bool| {
+        let engine = engine(&folder, context_tokens);
+        let prompt = |text: &str| Prompt::Text {
+            text: text.to_owned(),
+            add_bos,
+        };
+        let all = engine
+            .tokenizer()
+            .encode(long, nc_text::Special::Plain)
+            .expect("tokens");
+        let cut = answer(&engine, request(prompt(long), max_new_tokens));
+        let (_, stats) = cut.finished();
+        let room = (max_new_tokens as usize).min(context_tokens / 4).max(1);
+        let seen = (context_tokens - room - usize::from(add_bos)).min(all.len());
+        assert_eq!(stats.unseen_tokens as usize, all.len() - seen, "{stats:?}");
+        assert_eq!(stats.prompt_tokens as usize, seen + usize::from(add_bos));
+        assert_eq!(stats.unseen_messages, 0);
+        assert!(stats.new_tokens > 0);
+        // What is seen is the beginning-of-text token and the end of the text.
+        let begin = add_bos.then_some(engine.info().bos.expect("BOS"));
+        let end = all[all.len() - seen..].iter().copied();
+        let tokens = Prompt::Tokens(begin.into_iter().chain(end).collect());
+        let same = answer(&engine, request(tokens, max_new_tokens));
+        assert_eq!(same.text(), cut.text());
+        assert_eq!(same.finished().1.unseen_tokens, 0);
+    };
+    check(20, 10, true);
+    check(20, 2, true);
+    check(20, 10, false);
+    check(4, 1, true);
+    // Fits whole.
+    check(512, 10, true);
 }
 
 #[test]

@@ -24,6 +24,7 @@ export interface Chat {
   tip: number | null;
   progress: Progress | null;
   unseen: number;
+  unseenTokens: number;
   deleted: boolean;
 }
 
@@ -91,6 +92,7 @@ export class Core {
       tip: null,
       progress: null,
       unseen: 0,
+      unseenTokens: 0,
       deleted: false,
     };
     this.chats.set(id, chat);
@@ -165,7 +167,12 @@ export class Core {
       progress: chat.progress,
       context:
         limit && messages.length
-          ? { used_tokens: Math.min(used, limit), limit_tokens: limit, unseen_messages: chat.unseen }
+          ? {
+              used_tokens: Math.min(used, limit),
+              limit_tokens: limit,
+              unseen_messages: chat.unseen,
+              unseen_tokens: chat.unseenTokens,
+            }
           : null,
       as_of: this.seq,
     });
@@ -180,6 +187,7 @@ export class Core {
       prompt_tokens_per_s: 310,
       tokens_per_s: 41.7,
       unseen_messages: 0,
+      unseen_tokens: 0,
       seed: 1_204_531,
       ...change,
     };

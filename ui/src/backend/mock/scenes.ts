@@ -140,6 +140,10 @@ const scenes: Record<string, (core: Core) => void> = {
       { stats: core.stats({ tokens_per_s: 2140, new_tokens: 24 }) },
     );
   },
+  fulltext: (core) => {
+    scenes.text?.(core);
+    for (const chat of core.chats.values()) if (chat.summary.kind === 'text') chat.unseenTokens = 1307;
+  },
   long: (core) => {
     const chat = core.create('chat', null, 'Two thousand messages');
     for (let n = 0; n < 1000; n += 1) {

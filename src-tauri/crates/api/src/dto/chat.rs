@@ -150,6 +150,9 @@ pub struct AnswerStats {
     pub tokens_per_s: f64,
     /// Messages at the start of the chat that no longer fitted.
     pub unseen_messages: u32,
+    /// Tokens at the start of the text that no longer fitted.
+    #[serde(default)]
+    pub unseen_tokens: u32,
     /// The seed that was used.
     pub seed: u32,
 }
@@ -212,6 +215,8 @@ pub struct ContextUse {
     pub limit_tokens: u32,
     /// Messages at the start that are no longer seen.
     pub unseen_messages: u32,
+    /// Tokens at the start of a text that are no longer seen.
+    pub unseen_tokens: u32,
 }
 
 /// A chat, opened.

@@ -3,15 +3,17 @@
 //! With `P = e^(score - log_sum_exp)`, `dP = dO Vᵀ` and `D = Σ dO · O` for each row: `dV = Pᵀ dO`, `dS = P (dP - D)`,
 //! `dQ = scale · dS K`, `dK = scale · dSᵀ Q`. Scores are computed again, block by block (FlashAttention-2: Dao 2023).
 
+mod block;
+
 use std::ops::Range;
 
-use super::element::F32;
-use super::product::{Ahead, Strides, add_products, by_rows};
+use self::block::{AddProduct, ScoreGradient};
+use super::product::Strides;
 use super::store::KeyValueShape;
-use super::tile::{LANE_NUMBERS, Row};
+use super::tile::Row;
 use super::{AttentionScratch, Scoring};
 use crate::pool::Parts;
-use crate::simd::{LANES, Simd, Work, at, chunk_mut};
+use crate::simd::LANES;
 use crate::{Path, Pool};
 
 /// Queries of a block, and keys of one: four arrays of so many rows, 64 numbers each, fill half of a first-level cache or a
@@ -461,124 +463,5 @@ impl OneHead<'_> {
             },
             steps: BLOCK,
         });
-    }
-}
-
-/// `sums += a · b`, for 64 rows of `columns` numbers.
-struct AddProduct<'a> {
-    sums: &'a mut [f32],
-    columns: usize,
-    a: &'a [f32],
-    b: &'a [f32],
-    strides: Strides,
-    steps: usize,
-}
-
-impl Work for AddProduct<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        assert_eq!(self.sums.len(), BLOCK * self.columns);
-        let mut row = 0;
-        while row < BLOCK {
-            let work = &mut self;
-            row += by_rows!(S, BLOCK, add_rows(simd, work, row));
-        }
-    }
-}
-
-#[inline(always)]
-fn add_rows<S: Simd, const R: usize, const C: usize>(
-    simd: S,
-    work: &mut AddProduct<'_>,
-    row: usize,
-) {
-    let registers = work.columns / LANES;
-    let mut column = 0;
-    while column + C <= registers {
-        add_columns::<S, R, C>(simd, work, row, column);
-        column += C;
-    }
-    while column < registers {
-        add_columns::<S, R, 1>(simd, work, row, column);
-        column += 1;
-    }
-}
-
-#[inline(always)]
-fn add_columns<S: Simd, const R: usize, const C: usize>(
-    simd: S,
-    work: &mut AddProduct<'_>,
-    row: usize,
-    column: usize,
-) {
-    let AddProduct {
-        columns,
-        a,
-        b,
-        strides,
-        steps,
-        ..
-    } = *work;
-    let place = |r: usize, c: usize| (row + r) * columns + (column + c) * LANES;
-    let mut sums = [[simd.splat(0.0); C]; R];
-    for (r, sums) in sums.iter_mut().enumerate() {
-        for (c, sum) in sums.iter_mut().enumerate() {
-            *sum = simd.load(at(work.sums, place(r, c)));
-        }
-    }
-    let (a, b) = (&a[row * strides.row..], &b[column * strides.column..]);
-    let sums = add_products::<S, F32, R, C>(simd, sums, (a, b), strides, steps, Ahead::NOTHING);
-    for (r, sums) in sums.iter().enumerate() {
-        for (c, sum) in sums.iter().enumerate() {
-            simd.store(chunk_mut(work.sums, place(r, c)), *sum);
-        }
-    }
-}
-
-/// Turns products of queries and keys into `P`, and `dP` into `dS`; zero where nothing is seen.
-struct ScoreGradient<'a> {
-    rows: &'a [Row],
-    keys: Range<usize>,
-    delta: &'a [f32],
-    /// Every `heads`-th is of this head.
-    log_sum_exp: &'a [f32],
-    heads: usize,
-    weights: &'a mut [f32],
-    score_gradient: &'a mut [f32],
-}
-
-impl Work for ScoreGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let weights = self.weights.chunks_exact_mut(BLOCK);
-        let gradients = self.score_gradient.chunks_exact_mut(BLOCK);
-        for (index, (weights, gradients)) in weights.zip(gradients).enumerate() {
-            let Some(row) = self.rows.get(index) else {
-                weights.fill(0.0);
-                gradients.fill(0.0);
-                continue;
-            };
-            let seen = row.sees(&self.keys);
-            let log_sum = simd.splat(self.log_sum_exp[index * self.heads]);
-            let delta = simd.splat(self.delta[index]);
-            for column in (seen.start / LANES * LANES..seen.end).step_by(LANES) {
-                let nearest = (self.keys.start + column) as isize - row.position as isize;
-                let distance = simd.add(simd.splat(nearest as f32), simd.load(&LANE_NUMBERS));
-                let product = simd.load(at(weights, column));
-                let score = simd.mul_add(simd.splat(row.slope), distance, product);
-                let weight = simd.exp(simd.sub(score, log_sum));
-                let gradient = simd.sub(simd.load(at(gradients, column)), delta);
-                simd.store(chunk_mut(weights, column), weight);
-                simd.store(chunk_mut(gradients, column), simd.mul(weight, gradient));
-            }
-            for numbers in [weights, gradients] {
-                numbers[..seen.start].fill(0.0);
-                numbers[seen.end..].fill(0.0);
-            }
-        }
     }
 }

@@ -5,9 +5,9 @@
 use super::Call;
 use super::element::Element;
 use super::store::Elements;
-use super::tile::{ROWS, Row, TOKENS, Tile, clear, pack_queries, state_length};
+use super::tile::{ROWS, Row, TOKENS, Tile, clear, pack_queries, state_length, store_some};
 use crate::pool::Parts;
-use crate::simd::{LANES, Simd, Work, at, chunk_mut};
+use crate::simd::{LANES, Simd, Work, at};
 
 /// Products below which waking threads costs more than they save.
 const SMALL: usize = 1 << 16;
@@ -152,7 +152,6 @@ impl Work for Merge<'_> {
         // Eight registers at a time: a head of 128 in one pass.
         const COLUMNS: usize = 8;
         let mut sum = simd.splat(0.0);
-        let mut lanes = [0.0; LANES];
         for first in (0..width).step_by(COLUMNS * LANES) {
             let columns = COLUMNS.min((width - first) / LANES);
             let mut totals = [simd.splat(0.0); COLUMNS];
@@ -167,17 +166,10 @@ impl Work for Merge<'_> {
                 }
             }
             for (column, total) in totals[..columns].iter().enumerate() {
-                let total = simd.div(*total, sum);
-                let index = first + column * LANES;
-                if output.len() >= index + LANES {
-                    simd.store(chunk_mut(output, index), total);
-                } else {
-                    simd.store(&mut lanes, total);
-                    let rest = output.len() - index;
-                    output[index..].copy_from_slice(&lanes[..rest]);
-                }
+                store_some(simd, output, first + column * LANES, simd.div(*total, sum));
             }
         }
+        let mut lanes = [0.0; LANES];
         simd.store(&mut lanes, sum);
         largest + lanes[0].ln()
     }

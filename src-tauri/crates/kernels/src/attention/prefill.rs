@@ -3,7 +3,7 @@
 use super::Call;
 use super::element::Element;
 use super::store::Elements;
-use super::tile::{ROWS, Row, TOKENS, Tile, clear, pack_queries, state_length};
+use super::tile::{Finish, ROWS, Row, TOKENS, Tile, clear, pack_queries, state_length};
 use crate::pool::Parts;
 
 /// Rows of a block: enough that a tile of keys and values, which fills a good part of the second-level cache, is used
@@ -97,11 +97,7 @@ impl<E: Element> Block<'_, E> {
                         sums.part(sum),
                     )
                 };
-                let (largest, sum) = (state[width], state[width + 1]);
-                for (output, weighted) in output.iter_mut().zip(state) {
-                    *output = weighted / sum;
-                }
-                log_sum.fill(largest + sum.ln());
+                log_sum.fill(call.path.run(Finish { state, output }));
             }
         });
     }

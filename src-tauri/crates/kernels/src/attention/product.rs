@@ -19,33 +19,44 @@ pub(super) struct Strides {
 /// Memory that will be needed soon. Asked for a line at a time between computations: many at once would wait for each other,
 /// and the computations behind them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ahead<T>(Option<*const T>);
+pub(super) struct Ahead<T> {
+    place: Option<*const T>,
+    /// Rows that share in asking, a power of two.
+    rows: usize,
+}
 
 impl<T> Ahead<T> {
-    pub(super) const NOTHING: Self = Self(None);
+    pub(super) const NOTHING: Self = Self {
+        place: None,
+        rows: 1,
+    };
 
-    /// From `index` on, if it is wanted.
-    #[inline(always)]
-    pub(super) fn of(values: &[T], index: usize, wanted: bool) -> Self {
-        Self(wanted.then(|| values.as_ptr().wrapping_add(index)))
-    }
-
-    /// `count` values further on.
-    #[inline(always)]
-    pub(super) fn skip(self, count: usize) -> Self {
-        match self.0 {
-            Some(place) => Self(Some(place.wrapping_add(count))),
-            None => self,
+    /// From `index` on, for about so many rows.
+    pub(super) fn of(values: &[T], index: usize, rows: usize) -> Self {
+        Self {
+            place: Some(values.as_ptr().wrapping_add(index)),
+            rows: rows.next_power_of_two(),
         }
     }
 
-    /// Asks for the lines that begin within `count` values from `index` on, to be brought into the second-level cache.
+    /// After what a row asks for, `count` times.
     #[inline(always)]
-    fn ask(self, index: usize, count: usize) {
-        let Some(place) = self.0 else { return };
-        let line = 64 / size_of::<T>();
-        let mut at = index.next_multiple_of(line);
-        while at < index + count {
+    pub(super) fn skip(self, count: usize) -> Self {
+        let skipped = |place: *const T| place.wrapping_add(count / self.rows);
+        Self {
+            place: self.place.map(skipped),
+            ..self
+        }
+    }
+
+    /// Step `step`, when each asks for `count` values: asks for the lines that begin in them, to be brought into the
+    /// second-level cache.
+    #[inline(always)]
+    fn ask(self, step: usize, count: usize) {
+        let Some(place) = self.place else { return };
+        let (line, count) = (64 / size_of::<T>(), count / self.rows);
+        let mut at = (step * count).next_multiple_of(line);
+        while at < (step + 1) * count {
             #[cfg(target_arch = "x86_64")]
             {
                 use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
@@ -83,7 +94,7 @@ pub(super) fn add_products<S: Simd, E: Element, const R: usize, const C: usize>(
     assert!((R - 1) * row + (steps - 1) * a_step < a.len());
     assert!((C - 1) * column + (steps - 1) * b_step + LANES <= b.len());
     for step in 0..steps {
-        ahead.ask(step * C * LANES, C * LANES);
+        ahead.ask(step, R * C * LANES);
         let mut columns = [simd.splat(0.0); C];
         for (c, numbers) in columns.iter_mut().enumerate() {
             // SAFETY: `step < steps`, `c < C` and below `r < R`, so that places lie within their slices by the lines above.

@@ -128,7 +128,7 @@ impl KeyValueStore {
             shape,
             tokens: 0,
             capacity: 0,
-            limit: limit.next_multiple_of(GRAIN),
+            limit: limit.div_ceil(GRAIN).saturating_mul(GRAIN),
             contents,
         }
     }
@@ -228,7 +228,6 @@ impl KeyValueStore {
         let row = self.shape.row();
         assert!(keys.len().is_multiple_of(row), "keys are whole tokens");
         let end = position + keys.len() / row;
-        self.truncate(position);
         self.reserve(end)?;
         let (shape, capacity) = (self.shape, self.capacity);
         for_elements!(&mut self.contents, elements => path.run(Append {

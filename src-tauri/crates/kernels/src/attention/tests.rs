@@ -453,6 +453,20 @@ fn a_store_grows_and_is_truncated() {
                     limit_tokens: 1280
                 })
             );
+            // Not even what was to be written over is lost.
+            let too_many = store.append(
+                path,
+                1000,
+                &text.keys[..281 * row],
+                &text.values[..281 * row],
+            );
+            assert!(too_many.is_err());
+            assert_eq!(store.tokens(), 1100);
+            assert_eq!(
+                bits(&attend(&store, path, 1, &attention).0),
+                bits(&expected.0),
+                "{path}"
+            );
         }
     }
 }
@@ -490,6 +504,35 @@ fn what_cannot_be_scaled_is_rounded_all_the_same() {
                 } else {
                     assert!(found.is_nan(), "{path}");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_number_stays_so() {
+    let shape = KeyValueShape {
+        kv_heads: 1,
+        head_dim: 2,
+    };
+    for path in Path::all() {
+        for element in ElementType::ALL {
+            for (value, key) in [([f32::NAN, 1.0], 0.0), ([1.0, 1.0], f32::NAN)] {
+                let mut store = KeyValueStore::new(shape, element, 1);
+                store.append(path, 0, &[key; 2], &value).unwrap();
+                let attention = Attention {
+                    queries: &[1.0; 2],
+                    position: 0,
+                    scoring: Scoring::causal(1, 1.0),
+                };
+                let (found, sums) = attend(&store, path, 1, &attention);
+                assert!(found[0].is_nan(), "{path}, {}", element.as_str());
+                assert_eq!(
+                    sums[0].is_nan(),
+                    key.is_nan(),
+                    "{path}, {}",
+                    element.as_str()
+                );
             }
         }
     }

@@ -48,19 +48,56 @@ pub(super) fn clear(state: &mut [f32], width: usize) {
     }
 }
 
-/// Scaled queries for [`Tile`]: groups of eight rows, `[head_dim][8]`, missing rows zero.
+/// Scaled queries for [`Tile`], `[rows][head_dim]`; missing rows are zero.
 pub(super) fn pack_queries<'a>(
     packed: &mut [f32],
     rows: impl Iterator<Item = &'a [f32]>,
     head_dim: usize,
     scale: f32,
 ) {
-    packed.fill(0.0);
-    for (index, row) in rows.enumerate() {
-        let group = &mut packed[index / ROWS * ROWS * head_dim..][..ROWS * head_dim];
-        for (to, number) in group[index % ROWS..].iter_mut().step_by(ROWS).zip(row) {
+    let mut packed = packed.chunks_exact_mut(head_dim);
+    for (to, row) in packed.by_ref().zip(rows) {
+        for (to, number) in to.iter_mut().zip(row) {
             *to = number * scale;
         }
+    }
+    packed.for_each(|missing| missing.fill(0.0));
+}
+
+/// What a row has gathered in the end.
+pub(super) struct Finish<'a> {
+    /// As [`Tile`] leaves it.
+    pub(super) state: &'a [f32],
+    /// `head_dim` numbers.
+    pub(super) output: &'a mut [f32],
+}
+
+impl Work for Finish<'_> {
+    /// The logarithm of the sum of `e^score`.
+    type Output = f32;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> f32 {
+        let width = self.state.len() - LANES;
+        let (largest, sum) = (self.state[width], self.state[width + 1]);
+        for index in (0..width).step_by(LANES) {
+            let quotient = simd.div(simd.load(at(self.state, index)), simd.splat(sum));
+            store_some(simd, self.output, index, quotient);
+        }
+        largest + sum.ln()
+    }
+}
+
+/// Stores as many lanes as there is room for.
+#[inline(always)]
+pub(super) fn store_some<S: Simd>(simd: S, to: &mut [f32], index: usize, value: S::F) {
+    if to.len() >= index + LANES {
+        simd.store(chunk_mut(to, index), value);
+    } else {
+        let mut lanes = [0.0; LANES];
+        simd.store(&mut lanes, value);
+        let rest = to.len() - index;
+        to[index..].copy_from_slice(&lanes[..rest]);
     }
 }
 
@@ -72,7 +109,7 @@ pub(super) struct Tile<'a, E: Element> {
     /// Where the caller's next tiles end, when keys and values come from memory rather than from a cache: they are asked for
     /// ahead of their use.
     pub(super) ahead: Option<usize>,
-    /// `[head_dim][8]`, scaled.
+    /// `[8][head_dim]`, scaled.
     pub(super) queries: &'a [f32],
     /// One to eight.
     pub(super) rows: &'a [Row],
@@ -121,13 +158,16 @@ impl<E: Element> Work for Tile<'_, E> {
         let mut row = 0;
         while row < count {
             // While scores are computed, this tile's values come; while values are added up, the next tile's keys.
-            let next = Ahead::of(values, 0, ahead.is_some() && row == 0);
+            let values = match ahead {
+                Some(_) => Ahead::of(values, 0, count).skip(row * TOKENS * head.width),
+                None => Ahead::NOTHING,
+            };
             let scores = &mut scores[row..];
             let product = Product {
-                queries: &queries[row..],
+                queries: &queries[row * head.head_dim..],
                 keys,
                 head_dim: head.head_dim,
-                values: next,
+                values,
             };
             row += by_rows!(
                 S,
@@ -177,11 +217,11 @@ impl<E: Element> Work for Tile<'_, E> {
         for (mut row, end, range) in alone.chain(together).chain(rest) {
             while row < end && !range.is_empty() {
                 let (weights, state) = (&scores[row..], &mut state[row * length..]);
-                let next = Ahead::of(
-                    keys,
-                    TOKENS * head.head_dim,
-                    more && end == count && row == 0,
-                );
+                let next = match more && end == count {
+                    true => Ahead::of(keys, TOKENS * head.head_dim, count)
+                        .skip(row * TOKENS * head.head_dim),
+                    false => Ahead::NOTHING,
+                };
                 row += by_rows!(
                     S,
                     end - row,
@@ -233,13 +273,13 @@ fn score_panels<S: Simd, E: Element, const R: usize, const C: usize>(
         values,
     } = *product;
     let strides = Strides {
-        row: 1,
-        a_step: ROWS,
+        row: head_dim,
+        a_step: 1,
         b_step: LANES,
         column: head_dim * LANES,
     };
     let keys = &keys[panel * head_dim * LANES..];
-    let ahead = values.skip(panel * LANES * head_dim.next_multiple_of(LANES));
+    let ahead = values.skip(R * panel * LANES * head_dim.next_multiple_of(LANES));
     let zeros = [[simd.splat(0.0); C]; R];
     let sums = add_products::<S, E, R, C>(simd, zeros, (queries, keys), strides, head_dim, ahead);
     for (sums, scores) in sums.iter().zip(scores) {
@@ -338,7 +378,7 @@ fn add_values<S: Simd, E: Element, const R: usize, const C: usize>(
             (values, width),
             (range, column),
             state,
-            ahead.skip(column * range.len()),
+            ahead.skip(R * column * range.len()),
         );
         column += C * LANES;
     }
@@ -349,7 +389,7 @@ fn add_values<S: Simd, E: Element, const R: usize, const C: usize>(
             (values, width),
             (range, column),
             state,
-            ahead.skip(column * range.len()),
+            ahead.skip(R * column * range.len()),
         );
         column += LANES;
     }

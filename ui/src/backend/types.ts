@@ -352,7 +352,7 @@ context_tokens: number,
  */
 memory_bytes: number, 
 /**
- * How its matrices are multiplied, for people: "f32, candle" …
+ * How its matrices are multiplied, for people: "q4_0 weights, avx512 kernels" …
  */
 compute: string, 
 /**

@@ -63,15 +63,11 @@ impl Worker {
             if self.cache.tokens() >= self.cache.limit_tokens() {
                 break FinishReason::ContextFull;
             }
-            let next = self
+            logits = self
                 .model
                 .decoder
                 .forward(&[token], &mut self.cache, Logits::Last)?;
             self.cached.push(token);
-            logits = next
-                .flatten_all()
-                .and_then(|all| all.to_vec1())
-                .map_err(ModelError::from)?;
         };
         let rest = text.finish()?;
         if !rest.is_empty() {

@@ -8,8 +8,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::{llama, quantized_llama};
 use nc_model::{
-    DecoderSpec, KvCache, Logits, ModelError, ModelFiles, ModelLocation, Norm, OpenOptions,
-    Positions, RotaryScaling, Sampler, Sampling,
+    DecoderSpec, ElementType, Logits, ModelFiles, ModelLocation, Norm, OpenOptions, Positions,
+    RotaryScaling, Sampler, Sampling,
 };
 use nc_text::Message;
 
@@ -43,12 +43,12 @@ pub struct CheckReport {
 pub fn check(location: &ModelLocation) -> Result<CheckReport, EngineError> {
     let files = ModelFiles::open(location)?;
     refuse_unknown(&files)?;
-    let model = open(
-        location,
-        &OpenOptions::default(),
-        &Cancel::default(),
-        &mut |_| (),
-    )?;
+    // Nothing is rounded that the other decoder does not round.
+    let options = OpenOptions {
+        cache_element: Some(ElementType::F32),
+        ..OpenOptions::default()
+    };
+    let model = open(location, &options, &Cancel::default(), &mut |_| ())?;
     let (shown, prompt) = prompt(&model)?;
     let ours = our_answer(&model, &prompt)?;
     let OpenedModel { vocabulary, .. } = model;
@@ -127,9 +127,10 @@ impl OurAnswer {
 }
 
 fn our_answer(model: &OpenedModel, prompt: &[u32]) -> Result<OurAnswer, EngineError> {
-    let mut cache = KvCache::new(model.decoder.spec(), model.info.context_tokens as usize)?;
+    let mut cache = model.decoder.new_cache(model.info.context_tokens as usize);
     let all = model.decoder.forward(prompt, &mut cache, Logits::All)?;
-    let mut logits = all.to_vec2::<f32>().map_err(ModelError::from)?;
+    let rows = all.chunks(model.decoder.spec().vocabulary);
+    let mut logits: Vec<Vec<f32>> = rows.map(<[f32]>::to_vec).collect();
     let mut tokens = Vec::new();
     while let Some(last) = logits.last() {
         let token = greedy(last)?;
@@ -141,7 +142,7 @@ fn our_answer(model: &OpenedModel, prompt: &[u32]) -> Result<OurAnswer, EngineEr
             break;
         }
         let next = model.decoder.forward(&[token], &mut cache, Logits::Last)?;
-        logits.extend(next.to_vec2::<f32>().map_err(ModelError::from)?);
+        logits.push(next);
     }
     Ok(OurAnswer { tokens, logits })
 }

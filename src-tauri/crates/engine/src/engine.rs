@@ -136,10 +136,10 @@ impl Engine {
     /// Gives the model a thread of its own.
     ///
     /// # Errors
-    /// [`EngineError::Thread`], [`EngineError::Model`] when the cache cannot be made.
+    /// [`EngineError::Thread`].
     pub fn start(model: OpenedModel) -> Result<Self, EngineError> {
         let model = Arc::new(model);
-        let cache = KvCache::new(model.decoder.spec(), model.info.context_tokens as usize)?;
+        let cache = model.decoder.new_cache(model.info.context_tokens as usize);
         let (jobs, receiver) = channel();
         let closing = Cancel::default();
         let mut worker = Worker {

@@ -157,7 +157,9 @@ fn kind_of_model(error: &ModelError) -> EngineErrorKind {
             FileErrorKind::Damaged | FileErrorKind::Changed | FileErrorKind::Io => Kind::Damaged,
         },
         ModelError::ContextExceeded { .. } => Kind::ContextFull,
-        ModelError::EmptyInput | ModelError::Sampling { .. } => Kind::Request,
+        ModelError::EmptyInput | ModelError::Sampling { .. } | ModelError::Kernels(_) => {
+            Kind::Request
+        }
         ModelError::LogitsNotFinite | ModelError::Entropy | ModelError::Compute(_) => {
             Kind::Generation
         }
@@ -196,6 +198,9 @@ fn remedy_of_model(error: &ModelError) -> &'static str {
             "The weights are probably damaged; download the model again."
         }
         ModelError::Sampling { .. } => "Set the sampler back to its defaults.",
+        ModelError::Kernels(_) => {
+            "Unset NEURALCHAT_KERNELS, or set it to a path that this machine has."
+        }
         ModelError::Entropy => "Set a seed in the sampler settings.",
         ModelError::Compute(_) => {
             "Try again; if it happens again, report it with the model's name."

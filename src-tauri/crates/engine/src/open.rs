@@ -1,8 +1,7 @@
 //! From files to a model that is ready to answer.
 
 use nc_model::{
-    Decoder, Format, KvCache, LoadProgress, Logits, ModelError, ModelFiles, ModelLocation,
-    OpenOptions,
+    Decoder, Format, LoadProgress, Logits, ModelError, ModelFiles, ModelLocation, OpenOptions,
 };
 use nc_text::Tokenizer;
 
@@ -61,7 +60,7 @@ pub struct ModelInfo {
     pub vocabulary: u32,
     /// Memory of the weights and of a full context's cache.
     pub memory_bytes: u64,
-    /// How its matrices are multiplied, for people: "f32, candle" …
+    /// How its matrices are multiplied, for people: "q4_0 weights, avx512 kernels" …
     pub compute: String,
     /// The chat template's source, when there is one.
     pub chat_template: Option<String>,
@@ -145,10 +144,11 @@ pub fn open(
         context_tokens: loaded.context_tokens as u32,
         vocabulary: inspection.vocabulary,
         memory_bytes: loaded.memory_bytes,
-        compute: match loaded.decoder.has_blocks() {
-            true => format!("{} blocks, candle", inspection.weight_type),
-            false => "f32, candle".to_owned(),
-        },
+        compute: format!(
+            "{} weights, {} kernels",
+            inspection.weight_type.to_lowercase(),
+            loaded.decoder.compute().path
+        ),
         chat_template,
         bos: vocabulary.tokenizer.bos(),
         end_tokens: vocabulary.end_tokens.clone(),
@@ -168,12 +168,8 @@ fn check_logits(decoder: &Decoder, tokenizer: &Tokenizer) -> Result<(), EngineEr
     let count = CHECK_TOKENS.min(spec.context_tokens as u32);
     // Spread over the vocabulary, since special tokens at its beginning may be untrained.
     let tokens: Vec<u32> = (0..count).map(|i| i * (known / count)).collect();
-    let mut cache = KvCache::new(spec, tokens.len())?;
+    let mut cache = decoder.new_cache(tokens.len());
     let logits = decoder.forward(&tokens, &mut cache, Logits::All)?;
-    let logits: Vec<f32> = logits
-        .flatten_all()
-        .and_then(|all| all.to_vec1())
-        .map_err(ModelError::from)?;
     match logits.iter().all(|logit| logit.is_finite()) {
         true => Ok(()),
         false => Err(ModelError::LogitsNotFinite.into()),

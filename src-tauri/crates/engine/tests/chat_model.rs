@@ -280,22 +280,24 @@ fn inspecting_reads_what_opening_finds() {
 
 #[test]
 fn an_independent_decoder_agrees() {
-    let agrees = |path: std::path::PathBuf| {
+    // The other decoder computes in f32. Ours rounds the activations of a bf16 model to bf16 where the path has tiles, and
+    // those of a quantised one to 8 bits with other scales than candle does; either is up to 0.15 from f32 here.
+    let agrees = |path: std::path::PathBuf, bound: f64| {
         let report = check(&ModelLocation::from_path(&path)).expect("a report");
         assert!(report.agree, "{}: {report:?}", path.display());
         assert_eq!(report.ours, report.independent);
         assert!(
-            report.largest_logit_difference < 1e-4,
+            report.largest_logit_difference < bound,
             "{}: {report:?}",
             path.display()
         );
         assert!(report.tokens > 8 && !report.ours.is_empty());
     };
-    agrees(starter());
-    for file in ["f32.gguf", "q8_0.gguf", "q4_0.gguf"] {
-        agrees(root("tests/golden/tiny_llama/gguf").join(file));
+    agrees(starter(), 0.2);
+    for (file, bound) in [("f32.gguf", 1e-4), ("q8_0.gguf", 0.3), ("q4_0.gguf", 0.3)] {
+        agrees(root("tests/golden/tiny_llama/gguf").join(file), bound);
     }
     if let Some(folder) = stories() {
-        agrees(folder);
+        agrees(folder, 1e-4);
     }
 }

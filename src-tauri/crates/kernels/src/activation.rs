@@ -65,6 +65,11 @@ impl Activation {
         with_curve!(self, curve => apply((path, pool), Gated(curve), [y], [gate, up]));
     }
 
+    /// `up = f(gate) · up`: the same, in place.
+    pub fn gate_in_place(self, path: Path, pool: &Pool, gate: &[f32], up: &mut [f32]) {
+        with_curve!(self, curve => apply((path, pool), GatedInPlace(curve), [up], [gate]));
+    }
+
     /// `gate_gradient = output_gradient · up · f'(gate)`, `up_gradient = output_gradient · f(gate)`
     pub fn gate_backward(self, path: Path, pool: &Pool, slices: GateBackward) {
         let read = [slices.gate, slices.up, slices.output_gradient];
@@ -141,6 +146,16 @@ struct Gated<C>(C);
 impl<C: Curve> Elementwise<1, 2> for Gated<C> {
     #[inline(always)]
     fn apply<S: Simd>(self, simd: S, _: [S::F; 1], [gate, up]: [S::F; 2]) -> [S::F; 1] {
+        [simd.mul(value(simd, self.0, gate), up)]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct GatedInPlace<C>(C);
+
+impl<C: Curve> Elementwise<1, 1> for GatedInPlace<C> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, simd: S, [up]: [S::F; 1], [gate]: [S::F; 1]) -> [S::F; 1] {
         [simd.mul(value(simd, self.0, gate), up)]
     }
 }

@@ -8,6 +8,7 @@ mod activation;
 mod adamw;
 mod aligned;
 mod attention;
+mod compute;
 mod cross_entropy;
 mod elementwise;
 mod instruction_set;
@@ -33,6 +34,7 @@ pub use attention::{
     Attention, AttentionBackward, AttentionGradients, AttentionScratch, ElementType, Floats,
     KeyValueShape, KeyValueStore, Scoring, StoreFull,
 };
+pub use compute::{Compute, KERNELS_VARIABLE};
 pub use cross_entropy::{
     StreamedCrossEntropy, Targets, cross_entropy, cross_entropy_with_gradient,
 };

@@ -149,6 +149,11 @@ impl WeightFormat {
         self.block_weights() > 1
     }
 
+    /// Bytes that a [`Matrix`] `(outputs, inputs)` of this format takes.
+    pub fn packed_bytes(self, outputs: usize, inputs: usize) -> usize {
+        outputs.div_ceil(PANEL) * self.panel_bytes(inputs)
+    }
+
     fn panel_bytes(self, inputs: usize) -> usize {
         for_format!(self, plain: P => P::depth(inputs) * PANEL * size_of::<<P as Plain>::Number>(),
             blocks: B => inputs / (32 * B::GROUPS) * blocks::panel_block_bytes::<B>())

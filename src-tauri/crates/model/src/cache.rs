@@ -1,48 +1,31 @@
 //! Keys and values of the tokens already read.
 
-use candle_core::{DType, Device, Tensor};
+use nc_kernels::{ElementType, KeyValueShape, KeyValueStore};
 
-use crate::{DecoderSpec, ModelError};
+use crate::workspace::Workspace;
+use crate::{AttentionShape, DecoderSpec, ModelError};
 
-/// Capacity grows to a multiple of this many tokens.
-const BLOCK_TOKENS: usize = 256;
-
-/// Keys and values of all layers for one sequence, f32. Grows by doubling up to its limit, and can be cut back to a
-/// prefix so that the next prompt which begins alike need not be read again.
+/// Keys and values of all layers for one sequence, and the buffers its passes reuse. Grows by doubling up to its limit, and
+/// can be cut back to a prefix so that the next prompt which begins alike need not be read again.
 #[derive(Debug)]
 pub struct KvCache {
-    layers: Vec<LayerCache>,
+    layers: Vec<KeyValueStore>,
     tokens: usize,
     limit_tokens: usize,
-}
-
-/// Keys and values of one layer, each `(kv_heads, capacity, head_dim)`.
-#[derive(Debug)]
-pub(crate) struct LayerCache {
-    keys: Tensor,
-    values: Tensor,
+    workspace: Workspace,
 }
 
 impl KvCache {
-    /// An empty cache for at most `limit_tokens` tokens of this decoder; nothing is allocated for tokens yet.
-    ///
-    /// # Errors
-    /// [`ModelError::Compute`] when candle cannot allocate.
-    pub fn new(spec: &DecoderSpec, limit_tokens: usize) -> Result<Self, ModelError> {
-        let shape = (spec.attention.kv_heads, 0, spec.attention.head_dim);
-        let layers = (0..spec.layers)
-            .map(|_| {
-                Ok(LayerCache {
-                    keys: Tensor::zeros(shape, DType::F32, &Device::Cpu)?,
-                    values: Tensor::zeros(shape, DType::F32, &Device::Cpu)?,
-                })
-            })
-            .collect::<Result<_, ModelError>>()?;
-        Ok(Self {
-            layers,
+    /// An empty cache for at most `limit_tokens` tokens of this decoder, keys and values rounded to `element`; nothing is
+    /// allocated for tokens yet.
+    pub(crate) fn new(spec: &DecoderSpec, element: ElementType, limit_tokens: usize) -> Self {
+        let layer = || KeyValueStore::new(shape(&spec.attention), element, limit_tokens);
+        Self {
+            layers: (0..spec.layers).map(|_| layer()).collect(),
             tokens: 0,
             limit_tokens,
-        })
+            workspace: Workspace::default(),
+        }
     }
 
     /// Tokens held.
@@ -55,11 +38,9 @@ impl KvCache {
         self.limit_tokens
     }
 
-    /// Bytes allocated now.
+    /// Bytes allocated now for keys and values.
     pub fn bytes(&self) -> u64 {
-        let values = |layer: &LayerCache| layer.keys.elem_count() + layer.values.elem_count();
-        let all: usize = self.layers.iter().map(values).sum();
-        all as u64 * size_of::<f32>() as u64
+        self.layers.iter().map(|layer| layer.bytes() as u64).sum()
     }
 
     /// Forgets all but the first `tokens` tokens; longer than what is held changes nothing.
@@ -67,11 +48,15 @@ impl KvCache {
         self.tokens = self.tokens.min(tokens);
     }
 
-    /// Makes room for `more` tokens.
+    /// The layers and the buffers, with room for `more` tokens.
     ///
     /// # Errors
     /// [`ModelError::ContextExceeded`] past the limit.
-    pub(crate) fn reserve(&mut self, more: usize) -> Result<(), ModelError> {
+    pub(crate) fn parts(
+        &mut self,
+        spec: &DecoderSpec,
+        more: usize,
+    ) -> Result<(&mut [KeyValueStore], &mut Workspace), ModelError> {
         let wanted = self.tokens.saturating_add(more);
         if wanted > self.limit_tokens {
             return Err(ModelError::ContextExceeded {
@@ -79,18 +64,8 @@ impl KvCache {
                 limit_tokens: self.limit_tokens,
             });
         }
-        for layer in &mut self.layers {
-            let capacity = layer.keys.dim(1)?;
-            if wanted > capacity {
-                let grown = wanted.max(2 * capacity).next_multiple_of(BLOCK_TOKENS);
-                layer.grow(self.tokens, grown.min(self.limit_tokens))?;
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn layer(&self, index: usize) -> &LayerCache {
-        &self.layers[index]
+        self.workspace.fit(spec, more);
+        Ok((&mut self.layers, &mut self.workspace))
     }
 
     /// Counts tokens whose keys and values all layers have written.
@@ -99,30 +74,17 @@ impl KvCache {
     }
 }
 
-impl LayerCache {
-    fn grow(&mut self, kept: usize, capacity: usize) -> Result<(), ModelError> {
-        for tensor in [&mut self.keys, &mut self.values] {
-            let (heads, _, width) = tensor.dims3()?;
-            let grown = Tensor::zeros((heads, capacity, width), DType::F32, &Device::Cpu)?;
-            if kept > 0 {
-                grown.slice_set(&tensor.narrow(1, 0, kept)?.contiguous()?, 1, 0)?;
-            }
-            *tensor = grown;
-        }
-        Ok(())
+impl DecoderSpec {
+    /// Bytes of the KV cache of a context, keys and values rounded to `element`.
+    pub fn cache_bytes(&self, element: ElementType, context_tokens: usize) -> u64 {
+        let layer = KeyValueStore::bytes_for(shape(&self.attention), element, context_tokens);
+        (layer as u64).saturating_mul(self.layers as u64)
     }
+}
 
-    /// Writes keys and values `(kv_heads, T, head_dim)` at `position` and returns all up to their end.
-    /// The views are not contiguous across heads.
-    pub(crate) fn write(
-        &self,
-        position: usize,
-        keys: &Tensor,
-        values: &Tensor,
-    ) -> Result<(Tensor, Tensor), ModelError> {
-        let end = position + keys.dim(1)?;
-        self.keys.slice_set(&keys.contiguous()?, 1, position)?;
-        self.values.slice_set(&values.contiguous()?, 1, position)?;
-        Ok((self.keys.narrow(1, 0, end)?, self.values.narrow(1, 0, end)?))
+fn shape(attention: &AttentionShape) -> KeyValueShape {
+    KeyValueShape {
+        kv_heads: attention.kv_heads,
+        head_dim: attention.head_dim,
     }
 }

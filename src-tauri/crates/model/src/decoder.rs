@@ -1,29 +1,27 @@
 //! The forward pass, written once for all families.
-//!
-//! These are plain candle operations in f32: the twin that faster code is held against.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use nc_kernels::{Compute, ElementType, Matrix, Product, multiply};
 
-use crate::layer::{Layer, NormLayer, Pass, causal_mask};
-use crate::rotary::RotaryTable;
-use crate::weights::Matrix;
+use crate::layer::{Layer, NormLayer, Pass};
+use crate::rotary::Frequencies;
 use crate::{DecoderSpec, KvCache, ModelError};
 
-/// Most tokens read in one go.
-const CHUNK_TOKENS: usize = 128;
-/// Attention scores of one chunk and layer stay below this many values (64 MB).
-const CHUNK_SCORES: usize = 1 << 24;
+/// Most tokens read in one go: enough for products of many rows to be worth decoding the weights.
+const CHUNK_TOKENS: usize = 512;
 
 /// A decoder with its weights.
 pub struct Decoder {
     pub(crate) spec: DecoderSpec,
-    pub(crate) embedding: Matrix,
-    pub(crate) rotary: RotaryTable,
+    pub(crate) compute: Compute,
+    pub(crate) cache_element: ElementType,
+    pub(crate) embedding: Arc<Matrix>,
+    pub(crate) frequencies: Frequencies,
     pub(crate) layers: Vec<Layer>,
     pub(crate) output_norm: NormLayer,
-    pub(crate) output: Matrix,
+    pub(crate) output: Arc<Matrix>,
 }
 
 impl std::fmt::Debug for Decoder {
@@ -38,9 +36,9 @@ impl std::fmt::Debug for Decoder {
 /// Which tokens' logits a forward pass returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Logits {
-    /// The last token's: `(1, vocabulary)`.
+    /// The last token's: one row.
     Last,
-    /// Every token's: `(T, vocabulary)`.
+    /// Every token's: `T` rows.
     All,
 }
 
@@ -50,58 +48,51 @@ impl Decoder {
         &self.spec
     }
 
-    /// Whether matrices are multiplied in the blocks they are stored in.
-    pub fn has_blocks(&self) -> bool {
-        let projections = self
-            .layers
-            .iter()
-            .map(|layer| &layer.attention.query.weight);
-        projections
-            .chain([&self.output])
-            .any(|matrix| matches!(matrix, Matrix::Blocks(_)))
+    /// What it computes with.
+    pub fn compute(&self) -> &Compute {
+        &self.compute
+    }
+
+    /// An empty cache for at most `limit_tokens` tokens.
+    pub fn new_cache(&self, limit_tokens: usize) -> KvCache {
+        KvCache::new(&self.spec, self.cache_element, limit_tokens)
     }
 
     /// Bytes of the weights in memory.
     pub fn weight_bytes(&self) -> u64 {
-        let layers: u64 = self
-            .layers
-            .iter()
-            .map(|layer| {
-                let (attention, mlp) = (&layer.attention, &layer.mlp);
-                [
-                    &attention.query,
-                    &attention.key,
-                    &attention.value,
-                    &attention.output,
-                ]
-                .into_iter()
-                .chain([&mlp.gate, &mlp.up, &mlp.down])
-                .map(|projection| projection.bytes())
-                .sum::<u64>()
-            })
-            .sum();
-        let norms = (2 * self.layers.len() + 1) * self.spec.hidden_size * size_of::<f32>();
-        let output = if self.spec.tied_output {
-            0
-        } else {
-            self.output.bytes()
+        let layers: u64 = self.layers.iter().map(Layer::bytes).sum();
+        let output = match self.spec.tied_output {
+            true => 0,
+            false => self.output.bytes(),
         };
-        self.embedding.bytes() + layers + norms as u64 + output
+        let norm = self.output_norm.weight.len() * size_of::<f32>();
+        layers + (self.embedding.bytes() + output + norm) as u64
     }
 
-    /// Reads `tokens` after those in the cache and returns logits, f32.
+    /// Reads `tokens` after those in the cache and returns logits, rows of one for each token of the vocabulary.
     ///
     /// On an error the cache holds what it held before.
     ///
     /// # Errors
     /// [`ModelError::EmptyInput`], [`ModelError::TokenOutOfRange`] and [`ModelError::ContextExceeded`] for tokens that
-    /// cannot be read; [`ModelError::Compute`] from candle.
+    /// cannot be read.
     pub fn forward(
         &self,
         tokens: &[u32],
         cache: &mut KvCache,
         wanted: Logits,
-    ) -> Result<Tensor, ModelError> {
+    ) -> Result<Vec<f32>, ModelError> {
+        self.pass(tokens, cache, wanted, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// The same, asked before every layer whether to go on.
+    fn pass(
+        &self,
+        tokens: &[u32],
+        cache: &mut KvCache,
+        wanted: Logits,
+        before_layer: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, ModelError> {
         if tokens.is_empty() {
             return Err(ModelError::EmptyInput);
         }
@@ -111,57 +102,67 @@ impl Decoder {
                 vocabulary: self.spec.vocabulary,
             });
         }
-        cache.reserve(tokens.len())?;
-        let position = cache.tokens();
+        let Compute { path, pool } = &self.compute;
+        let (position, hidden) = (cache.tokens(), self.spec.hidden_size);
+        let (layers, workspace) = cache.parts(&self.spec, tokens.len())?;
+        pool.pieces(&mut workspace.stream, hidden, |index, row| {
+            self.embedding.row(tokens[index] as usize, row)
+        });
+        self.frequencies
+            .fill(&mut workspace.turns, position, tokens.len());
         let pass = Pass {
+            compute: &self.compute,
+            frequencies: &self.frequencies,
             position,
-            turns: self.rotary.turns(position, tokens.len())?,
-            mask: causal_mask(position, tokens.len())?,
         };
-        let ids = Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?;
-        let mut x = self.embedding.rows(&ids)?; // (T, hidden)
-        for (index, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, &pass, cache.layer(index))?;
+        for (index, (layer, cache)) in self.layers.iter().zip(layers).enumerate() {
+            if before_layer(index).is_break() {
+                return Err(ModelError::Cancelled);
+            }
+            layer.forward(pass, workspace, cache)?;
         }
-        cache.advance(tokens.len());
-        let x = match wanted {
-            Logits::Last => x.narrow(0, tokens.len() - 1, 1)?,
-            Logits::All => x,
+        let first = match wanted {
+            Logits::Last => tokens.len() - 1,
+            Logits::All => 0,
         };
-        self.output
-            .multiply(&self.output_norm.forward(&x.contiguous()?)?)
+        let normed = &mut workspace.normed[first * hidden..];
+        self.output_norm
+            .forward(&self.compute, &workspace.stream[first * hidden..], normed);
+        let mut logits = vec![0.0; (tokens.len() - first) * self.spec.vocabulary];
+        let product = Product {
+            matrix: &self.output,
+            output: &mut logits,
+        };
+        multiply(*path, pool, &mut workspace.scratch, normed, &mut [product]);
+        cache.advance(tokens.len());
+        Ok(logits)
     }
 
-    /// Reads a prompt chunk by chunk and returns the logits of its last token, one for each token of the vocabulary.
+    /// Reads a prompt in chunks and returns the logits of its last token, one for each token of the vocabulary.
     ///
-    /// `on_chunk` is told how many of `tokens` are read, after each chunk, and may stop; the cache keeps the chunks read.
+    /// `on_progress` is told about how many of `tokens` are read, several times a chunk and at the end, and may stop; the
+    /// cache keeps the chunks that are whole.
     ///
     /// # Errors
-    /// [`ModelError::Cancelled`] when `on_chunk` stopped; otherwise those of [`Decoder::forward`].
+    /// [`ModelError::Cancelled`] when `on_progress` stopped; otherwise those of [`Decoder::forward`].
     pub fn read(
         &self,
         tokens: &[u32],
         cache: &mut KvCache,
-        on_chunk: &mut dyn FnMut(usize) -> ControlFlow<()>,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<f32>, ModelError> {
         let mut done = 0;
         loop {
-            let end = tokens.len().min(done + self.chunk_tokens(cache.tokens()));
-            let logits = self.forward(&tokens[done..end], cache, Logits::Last)?;
-            done = end;
-            let stopped = on_chunk(done).is_break();
+            let chunk = &tokens[done..tokens.len().min(done + CHUNK_TOKENS)];
+            let logits = self.pass(chunk, cache, Logits::Last, &mut |layer| {
+                on_progress(done + chunk.len() * layer / self.spec.layers)
+            })?;
+            done += chunk.len();
             if done == tokens.len() {
-                return Ok(logits.flatten_all()?.to_vec1()?);
-            }
-            if stopped {
-                return Err(ModelError::Cancelled);
+                // Nothing is left to stop.
+                let _ = on_progress(done);
+                return Ok(logits);
             }
         }
-    }
-
-    /// Tokens of the next chunk after `cached` others: fewer in a long context, to bound the memory of the scores.
-    fn chunk_tokens(&self, cached: usize) -> usize {
-        let row = self.spec.attention.heads * (cached + CHUNK_TOKENS);
-        (CHUNK_SCORES / row).clamp(1, CHUNK_TOKENS)
     }
 }

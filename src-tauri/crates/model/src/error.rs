@@ -136,6 +136,9 @@ pub enum ModelError {
     /// The operating system has no random numbers.
     #[error("The system gave no random numbers.")]
     Entropy,
+    /// The kernels asked for are not those of this machine.
+    #[error("{0}.")]
+    Kernels(#[from] nc_kernels::PathError),
     /// candle could not compute.
     #[error("The computation failed: {0}.")]
     Compute(#[from] candle_core::Error),

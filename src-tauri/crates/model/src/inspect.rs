@@ -63,7 +63,7 @@ impl ModelFiles {
             file_bytes: self.file_bytes(),
             memory_bytes: self
                 .weight_memory_bytes()
-                .saturating_add(spec.cache_bytes(spec.context_tokens)),
+                .saturating_add(spec.cache_bytes(self.cache_element(), spec.context_tokens)),
             weight_type: most.map(|(name, _)| name.to_owned()).unwrap_or_default(),
             layers: spec.layers as u32,
             hidden_size: spec.hidden_size as u32,

@@ -1,24 +1,31 @@
 //! One layer: attention, then the feed-forward part, each behind a norm and added to the residual stream.
 
-use candle_core::{Device, Tensor};
-use candle_nn::ops;
+use nc_kernels::{
+    Activation, Attention, Compute, HeadRows, KeyValueStore, NormKind, Scoring, Turn,
+};
 
-use crate::cache::LayerCache;
-use crate::rotary::Turns;
-use crate::weights::Projection;
-use crate::{AttentionShape, MlpKind, ModelError, Norm, one_row};
+use crate::rotary::Frequencies;
+use crate::weights::{Projection, project};
+use crate::workspace::{Lane, Workspace};
+use crate::{AttentionShape, MlpKind, ModelError, Norm};
 
 /// Normalises `(T, hidden)` with a weight `(hidden)`.
 #[derive(Debug)]
 pub(crate) struct NormLayer {
     pub(crate) norm: Norm,
-    pub(crate) weight: Tensor,
+    pub(crate) weight: Vec<f32>,
 }
 
 impl NormLayer {
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
+    pub(crate) fn forward(&self, compute: &Compute, x: &[f32], y: &mut [f32]) {
         let Norm::RootMeanSquare { epsilon } = self.norm;
-        Ok(ops::rms_norm(x, &self.weight, epsilon)?)
+        let norm = nc_kernels::Norm {
+            kind: NormKind::RootMeanSquare,
+            weight: &self.weight,
+            bias: None,
+            epsilon,
+        };
+        norm.forward(compute.path, &compute.pool, x, y);
     }
 }
 
@@ -26,14 +33,14 @@ impl NormLayer {
 #[derive(Debug)]
 pub(crate) struct Layer {
     pub(crate) attention_norm: NormLayer,
-    pub(crate) attention: Attention,
+    pub(crate) attention: AttentionLayer,
     pub(crate) mlp_norm: NormLayer,
     pub(crate) mlp: MlpLayer,
 }
 
 /// Causal self-attention with grouped key/value heads (Ainslie et al., arXiv:2305.13245).
 #[derive(Debug)]
-pub(crate) struct Attention {
+pub(crate) struct AttentionLayer {
     pub(crate) shape: AttentionShape,
     pub(crate) query: Projection,
     pub(crate) key: Projection,
@@ -51,108 +58,159 @@ pub(crate) struct MlpLayer {
 }
 
 /// What all layers of one forward pass share.
-pub(crate) struct Pass {
+#[derive(Clone, Copy)]
+pub(crate) struct Pass<'a> {
+    pub(crate) compute: &'a Compute,
+    pub(crate) frequencies: &'a Frequencies,
     /// Tokens in the cache before this pass.
     pub(crate) position: usize,
-    pub(crate) turns: Turns,
-    /// `(T, position + T)`: 0 where a token may look, -inf where it may not; none for a single token.
-    pub(crate) mask: Option<Tensor>,
 }
 
 impl Layer {
-    /// `(T, hidden)` to `(T, hidden)`.
     pub(crate) fn forward(
         &self,
-        x: &Tensor,
-        pass: &Pass,
-        cache: &LayerCache,
-    ) -> Result<Tensor, ModelError> {
-        let attended = self
-            .attention
-            .forward(&self.attention_norm.forward(x)?, pass, cache)?;
-        let x = (x + attended)?;
-        let fed = self.mlp.forward(&self.mlp_norm.forward(&x)?)?;
-        Ok((x + fed)?)
+        pass: Pass,
+        workspace: &mut Workspace,
+        cache: &mut KeyValueStore,
+    ) -> Result<(), ModelError> {
+        let compute = pass.compute;
+        self.attention_norm
+            .forward(compute, &workspace.stream, &mut workspace.normed);
+        self.attention.forward(pass, workspace, cache)?;
+        nc_kernels::add(
+            compute.path,
+            &compute.pool,
+            &mut workspace.stream,
+            &workspace.update,
+        );
+        self.mlp_norm
+            .forward(compute, &workspace.stream, &mut workspace.normed);
+        self.mlp.forward(compute, workspace);
+        nc_kernels::add(
+            compute.path,
+            &compute.pool,
+            &mut workspace.stream,
+            &workspace.update,
+        );
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        let (attention, mlp) = (&self.attention, &self.mlp);
+        let projections = [
+            &attention.query,
+            &attention.key,
+            &attention.value,
+            &attention.output,
+            &mlp.gate,
+            &mlp.up,
+            &mlp.down,
+        ];
+        let norms = self.attention_norm.weight.len() + self.mlp_norm.weight.len();
+        projections.into_iter().map(Projection::bytes).sum::<u64>()
+            + (norms * size_of::<f32>()) as u64
     }
 }
 
-impl Attention {
-    fn forward(&self, x: &Tensor, pass: &Pass, cache: &LayerCache) -> Result<Tensor, ModelError> {
+impl AttentionLayer {
+    /// `normed` to `update`.
+    fn forward(
+        &self,
+        pass: Pass,
+        workspace: &mut Workspace,
+        cache: &mut KeyValueStore,
+    ) -> Result<(), ModelError> {
+        let Pass {
+            compute,
+            frequencies,
+            position,
+        } = pass;
+        let Workspace {
+            turns,
+            normed,
+            update,
+            queries,
+            attended,
+            keys,
+            values,
+            scratch,
+            attention,
+            ..
+        } = workspace;
+        let mut lane = Lane { compute, scratch };
+        project(
+            &mut lane,
+            normed,
+            [
+                (&self.query, queries),
+                (&self.key, keys),
+                (&self.value, values),
+            ],
+        );
         let AttentionShape {
             heads,
             kv_heads,
             head_dim,
             ..
         } = self.shape;
-        let tokens = x.dim(0)?;
-        let split = |projected: Tensor, heads: usize| -> Result<Tensor, ModelError> {
-            Ok(projected
-                .reshape((tokens, heads, head_dim))?
-                .transpose(0, 1)?)
+        let table = frequencies.table(turns);
+        for (values, heads) in [(&mut *queries, heads), (&mut *keys, kv_heads)] {
+            let stride = heads * head_dim;
+            let rows = HeadRows {
+                values,
+                heads,
+                head_dim,
+                stride,
+            };
+            table.turn(
+                compute.path,
+                &compute.pool,
+                Turn::Forward,
+                rows,
+                &turns.rows,
+            );
+        }
+        let full = |full: nc_kernels::StoreFull| ModelError::ContextExceeded {
+            wanted_tokens: full.wanted_tokens,
+            limit_tokens: full.limit_tokens,
         };
-        let queries = pass.turns.apply(&split(self.query.forward(x)?, heads)?)?;
-        let keys = pass.turns.apply(&split(self.key.forward(x)?, kv_heads)?)?;
-        let values = split(self.value.forward(x)?, kv_heads)?;
-        let (keys, values) = cache.write(pass.position, &keys, &values)?;
-
-        let attended = match &pass.mask {
-            None => one_row::attend(&queries, &keys, &values)?,
-            Some(mask) => self.attend(&queries, &keys, &values, mask)?,
+        cache
+            .append(compute.path, position, keys, values)
+            .map_err(full)?;
+        let question = Attention {
+            queries,
+            position,
+            scoring: Scoring::causal(heads, 1.0 / (head_dim as f32).sqrt()),
         };
-        let joined = attended
-            .transpose(0, 1)?
-            .reshape((tokens, heads * head_dim))?;
-        self.output.forward(&joined)
-    }
-
-    /// Queries `(heads, T, head_dim)` over keys and values `(kv_heads, seen, head_dim)`, giving `(heads, T, head_dim)`.
-    fn attend(
-        &self,
-        queries: &Tensor,
-        keys: &Tensor,
-        values: &Tensor,
-        mask: &Tensor,
-    ) -> Result<Tensor, ModelError> {
-        let (heads, tokens, head_dim) = queries.dims3()?;
-        let (kv_heads, seen, _) = keys.dims3()?;
-        // The query heads that share a key/value head lie side by side: they become more rows of one product,
-        // so that keys and values are never repeated in memory. (kv_heads, groups · T, head_dim)
-        let rows = heads / kv_heads * tokens;
-        let queries = queries.reshape((kv_heads, rows, head_dim))?;
-        let scores = (queries.matmul(&keys.t()?)? * (1.0 / (head_dim as f64).sqrt()))?;
-        let scores = scores.reshape((heads, tokens, seen))?.broadcast_add(mask)?;
-        let weights = ops::softmax_last_dim(&scores)?.reshape((kv_heads, rows, seen))?;
-        Ok(weights.matmul(values)?.reshape((heads, tokens, head_dim))?)
+        cache.attend(
+            (compute.path, &compute.pool, attention),
+            &question,
+            attended,
+            None,
+        );
+        project(&mut lane, attended, [(&self.output, update)]);
+        Ok(())
     }
 }
 
 impl MlpLayer {
-    fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
+    /// `normed` to `update`.
+    fn forward(&self, compute: &Compute, workspace: &mut Workspace) {
+        let Workspace {
+            normed,
+            update,
+            gate,
+            up,
+            scratch,
+            ..
+        } = workspace;
+        let mut lane = Lane { compute, scratch };
+        project(&mut lane, normed, [(&self.gate, gate), (&self.up, up)]);
         match self.kind {
             MlpKind::GatedSilu => {
-                let gate = self.gate.forward(x)?.silu()?;
-                self.down.forward(&(gate * self.up.forward(x)?)?)
+                Activation::Silu.gate_in_place(compute.path, &compute.pool, gate, up)
             }
         }
+        project(&mut lane, up, [(&self.down, update)]);
     }
-}
-
-/// The mask of `tokens` tokens after `position` others; one token alone may look everywhere.
-pub(crate) fn causal_mask(position: usize, tokens: usize) -> Result<Option<Tensor>, ModelError> {
-    if tokens == 1 {
-        return Ok(None);
-    }
-    let seen = position + tokens;
-    let mask: Vec<f32> = (0..tokens)
-        .flat_map(|row| {
-            (0..seen).map(move |column| {
-                if column > position + row {
-                    f32::NEG_INFINITY
-                } else {
-                    0.0
-                }
-            })
-        })
-        .collect();
-    Ok(Some(Tensor::from_vec(mask, (tokens, seen), &Device::Cpu)?))
 }

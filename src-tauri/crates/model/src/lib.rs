@@ -13,11 +13,12 @@ mod inspect;
 mod layer;
 mod load;
 mod location;
-mod one_row;
 mod rotary;
 mod sampler;
 mod spec;
+pub mod twin;
 mod weights;
+mod workspace;
 
 pub use cache::KvCache;
 pub use decoder::{Decoder, Logits};
@@ -26,6 +27,8 @@ pub use families::supported_families;
 pub use inspect::{Inspection, inspect};
 pub use load::{LoadProgress, LoadedDecoder, OpenOptions};
 pub use location::{Format, ModelFiles, ModelLocation};
+/// What a decoder computes with, and what its cache keeps.
+pub use nc_kernels::{Compute, ElementType, Path as KernelPath, PathName};
 /// What a GGUF file says beside its weights: crates above read vocabularies and templates from it.
 pub use nc_quant::{FileError, FileErrorKind, Gguf, Metadata};
 pub use sampler::{Sampler, Sampling};

@@ -3,19 +3,18 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use candle_core::quantized::QTensor;
-use candle_core::{CpuStorage, Tensor};
+use nc_kernels::{Compute, ElementType, Matrix, WeightFormat};
+use nc_quant::WeightType;
 
-use crate::layer::{Attention, Layer, MlpLayer, NormLayer};
-use crate::location::Weights;
-use crate::rotary::RotaryTable;
-use crate::weights::{Matrix, Projection};
+use crate::layer::{AttentionLayer, Layer, MlpLayer, NormLayer};
+use crate::rotary::Frequencies;
+use crate::weights::{Projection, format_of};
 use crate::{Decoder, DecoderSpec, LayerTensor, ModelError, ModelFiles, Positions, TensorRole};
 
 /// A model may be opened when at least this many tokens of context fit beside its weights.
 const LEAST_CONTEXT_TOKENS: usize = 512;
-/// Weights looked at in one go when blocks are searched for values that are not numbers.
-const CHECK_WEIGHTS: usize = 1 << 20;
+/// Tokens by which a context is shortened to fit the memory: what the cache grows by.
+const CONTEXT_STEP_TOKENS: usize = 256;
 
 /// How a model is to be opened.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +23,10 @@ pub struct OpenOptions {
     pub context_tokens: Option<usize>,
     /// Memory that may be used; none does not ask. The context is shortened to fit it.
     pub available_bytes: Option<u64>,
+    /// What keys and values are rounded to in the cache; none takes f32 where all weights are f32, f16 otherwise.
+    pub cache_element: Option<ElementType>,
+    /// What to compute with; none takes what the process uses.
+    pub compute: Option<Compute>,
 }
 
 /// How far the weights are read.
@@ -47,7 +50,7 @@ pub struct LoadedDecoder {
 }
 
 impl ModelFiles {
-    /// Memory the weights take once loaded: quantised matrices as they are, everything else in f32.
+    /// Memory the weights take once loaded: matrices in the type they are stored in, everything else in f32.
     pub fn weight_memory_bytes(&self) -> u64 {
         let tensors = self.spec().tensors().into_iter();
         tensors
@@ -56,10 +59,24 @@ impl ModelFiles {
     }
 
     fn tensor_memory_bytes(&self, role: TensorRole, shape: &[usize]) -> u64 {
-        let weights: usize = shape.iter().product();
-        match self.tensors().get(&self.tensor_name(role)) {
-            Some(info) if shape.len() == 2 && info.weight_type.is_quantized() => info.bytes,
-            _ => weights as u64 * size_of::<f32>() as u64,
+        let info = self.tensors().get(&self.tensor_name(role));
+        let format = info.and_then(|info| format_of(info.weight_type));
+        let bytes = match *shape {
+            [outputs, inputs] => format
+                .unwrap_or(WeightFormat::F32)
+                .packed_bytes(outputs, inputs),
+            _ => shape.iter().product::<usize>() * size_of::<f32>(),
+        };
+        bytes as u64
+    }
+
+    /// What keys and values are rounded to unless asked otherwise: nothing where all weights are f32.
+    pub fn cache_element(&self) -> ElementType {
+        let tensors = self.spec().tensors().into_iter();
+        let mut types = tensors.filter_map(|(role, _)| self.tensors().get(&self.tensor_name(role)));
+        match types.all(|info| info.weight_type == WeightType::F32) {
+            true => ElementType::F32,
+            false => ElementType::F16,
         }
     }
 
@@ -76,7 +93,14 @@ impl ModelFiles {
     ) -> Result<LoadedDecoder, ModelError> {
         let spec = self.spec();
         let weight_bytes = self.weight_memory_bytes();
-        let context_tokens = context_that_fits(spec, weight_bytes, options)?;
+        let compute = match &options.compute {
+            Some(compute) => compute.clone(),
+            None => Compute::of_process()?,
+        };
+        let cache_element = options
+            .cache_element
+            .unwrap_or_else(|| self.cache_element());
+        let context_tokens = context_that_fits(spec, weight_bytes, cache_element, options)?;
         let total_bytes = spec
             .tensors()
             .into_iter()
@@ -85,6 +109,8 @@ impl ModelFiles {
             .sum();
         let mut loader = Loader {
             files: self,
+            compute,
+            cache_element,
             on_progress,
             progress: LoadProgress {
                 done_bytes: 0,
@@ -96,7 +122,8 @@ impl ModelFiles {
         Ok(LoadedDecoder {
             decoder,
             context_tokens,
-            memory_bytes: weight_bytes.saturating_add(spec.cache_bytes(context_tokens)),
+            memory_bytes: weight_bytes
+                .saturating_add(spec.cache_bytes(cache_element, context_tokens)),
         })
     }
 }
@@ -105,6 +132,7 @@ impl ModelFiles {
 fn context_that_fits(
     spec: &DecoderSpec,
     weight_bytes: u64,
+    element: ElementType,
     options: &OpenOptions,
 ) -> Result<usize, ModelError> {
     let wanted = options.context_tokens.unwrap_or(spec.context_tokens);
@@ -113,11 +141,19 @@ fn context_that_fits(
         return Ok(wanted);
     };
     let left = available_bytes.saturating_sub(weight_bytes);
-    let fits = usize::try_from(left / spec.cache_bytes_per_token()).unwrap_or(usize::MAX);
+    let fits = match spec.cache_bytes(element, wanted) <= left {
+        true => wanted,
+        false => {
+            let steps = left / spec.cache_bytes(element, CONTEXT_STEP_TOKENS);
+            usize::try_from(steps)
+                .unwrap_or(usize::MAX)
+                .saturating_mul(CONTEXT_STEP_TOKENS)
+        }
+    };
     let least = wanted.min(LEAST_CONTEXT_TOKENS);
     if available_bytes < weight_bytes || fits < least {
         return Err(ModelError::TooLarge {
-            needed_bytes: weight_bytes.saturating_add(spec.cache_bytes(least)),
+            needed_bytes: weight_bytes.saturating_add(spec.cache_bytes(element, least)),
             available_bytes,
         });
     }
@@ -126,6 +162,8 @@ fn context_that_fits(
 
 struct Loader<'a> {
     files: &'a ModelFiles,
+    compute: Compute,
+    cache_element: ElementType,
     on_progress: &'a mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
     progress: LoadProgress,
 }
@@ -133,25 +171,27 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn decoder(&mut self) -> Result<Decoder, ModelError> {
         let spec = self.files.spec().clone();
-        let embedding = self.matrix(TensorRole::Embedding)?;
+        let embedding = Arc::new(self.matrix(TensorRole::Embedding)?);
         let Positions::Rotary(rotary) = spec.positions;
         let divisors = match rotary.scaling {
             crate::RotaryScaling::Stored => Some(self.divisors()?),
             _ => None,
         };
-        let rotary = RotaryTable::new(&rotary, spec.attention.head_dim, divisors.as_deref());
+        let frequencies = Frequencies::new(&rotary, spec.attention.head_dim, divisors.as_deref());
         let layers = (0..spec.layers)
             .map(|index| self.layer(&spec, index))
             .collect::<Result<_, _>>()?;
         let output_norm = self.norm(&spec, TensorRole::OutputNorm)?;
         let output = match spec.tied_output {
-            true => embedding.clone(),
-            false => self.matrix(TensorRole::Output)?,
+            true => Arc::clone(&embedding),
+            false => Arc::new(self.matrix(TensorRole::Output)?),
         };
         Ok(Decoder {
             spec,
+            compute: self.compute.clone(),
+            cache_element: self.cache_element,
             embedding,
-            rotary,
+            frequencies,
             layers,
             output_norm,
             output,
@@ -171,7 +211,7 @@ impl Loader<'_> {
                 },
             })
         };
-        let attention = Attention {
+        let attention = AttentionLayer {
             shape: spec.attention,
             query: project(LayerTensor::Query, LayerTensor::QueryBias, input_bias)?,
             key: project(LayerTensor::Key, LayerTensor::KeyBias, input_bias)?,
@@ -204,7 +244,7 @@ impl Loader<'_> {
     }
 
     fn divisors(&mut self) -> Result<Vec<f32>, ModelError> {
-        let divisors = self.full(TensorRole::RotaryDivisors)?.to_vec1::<f32>()?;
+        let divisors = self.full(TensorRole::RotaryDivisors)?;
         match divisors.iter().find(|divisor| **divisor <= 0.0) {
             None => Ok(divisors),
             Some(divisor) => Err(ModelError::config(
@@ -216,44 +256,61 @@ impl Loader<'_> {
 
     fn matrix(&mut self, role: TensorRole) -> Result<Matrix, ModelError> {
         let name = self.files.tensor_name(role);
-        let quantized = self
-            .files
-            .tensors()
-            .get(&name)
-            .is_some_and(|info| info.weight_type.is_quantized());
-        match self.files.weights() {
-            Weights::Gguf(file) if quantized => {
-                self.report()?;
-                let blocks = file.read_quantized(&name)?;
-                if !all_finite(&blocks)? {
-                    return Err(ModelError::NotFinite { tensor: name });
-                }
-                self.count(&name);
-                Ok(Matrix::Blocks(Arc::new(blocks)))
-            }
-            _ => Ok(Matrix::Full(self.full(role)?)),
-        }
-    }
-
-    fn full(&mut self, role: TensorRole) -> Result<Tensor, ModelError> {
-        self.report()?;
-        let name = self.files.tensor_name(role);
-        let tensor = self.files.read_f32(&name)?;
-        let finite = {
-            let (storage, _) = tensor.storage_and_layout();
-            match &*storage {
-                candle_core::Storage::Cpu(storage) => storage
-                    .as_slice::<f32>()?
-                    .iter()
-                    .all(|weight| weight.is_finite()),
-                _ => false,
-            }
+        let info = self.files.tensors().get(&name);
+        let stored =
+            info.and_then(|info| Some((format_of(info.weight_type)?, info.shape.as_slice())));
+        let Some((format, &[outputs, inputs])) = stored else {
+            return self.decoded_matrix(role);
         };
-        if !finite {
+        self.report()?;
+        let row_bytes = format.row_bytes(inputs) as u64;
+        let matrix = Matrix::pack(
+            format,
+            (outputs, inputs),
+            &self.compute.pool,
+            |rows, target| {
+                self.files
+                    .read_part(&name, rows.start as u64 * row_bytes, target)
+            },
+        )?;
+        if !matrix.is_finite() {
             return Err(ModelError::NotFinite { tensor: name });
         }
         self.count(&name);
-        Ok(tensor)
+        Ok(matrix)
+    }
+
+    /// A matrix of a type that the kernels do not multiply, as f32.
+    fn decoded_matrix(&mut self, role: TensorRole) -> Result<Matrix, ModelError> {
+        let name = self.files.tensor_name(role);
+        let shape = self
+            .files
+            .tensors()
+            .get(&name)
+            .map(|info| info.shape.clone());
+        let weights = self.full(role)?;
+        let inputs = shape
+            .and_then(|shape| shape.last().copied())
+            .unwrap_or(weights.len());
+        let outputs = weights.len().checked_div(inputs).unwrap_or(0);
+        let rows = bytemuck::cast_slice(&weights);
+        Ok(Matrix::from_bytes(
+            WeightFormat::F32,
+            (outputs, inputs),
+            &self.compute.pool,
+            rows,
+        ))
+    }
+
+    fn full(&mut self, role: TensorRole) -> Result<Vec<f32>, ModelError> {
+        self.report()?;
+        let name = self.files.tensor_name(role);
+        let weights: Vec<f32> = self.files.read_f32(&name)?.flatten_all()?.to_vec1()?;
+        if !weights.iter().all(|weight| weight.is_finite()) {
+            return Err(ModelError::NotFinite { tensor: name });
+        }
+        self.count(&name);
+        Ok(weights)
     }
 
     fn report(&mut self) -> Result<(), ModelError> {
@@ -266,19 +323,4 @@ impl Loader<'_> {
     fn count(&mut self, name: &str) {
         self.progress.done_bytes += self.files.tensors().get(name).map_or(0, |info| info.bytes);
     }
-}
-
-/// Decodes blocks piece by piece, only to look at the values.
-fn all_finite(blocks: &QTensor) -> Result<bool, ModelError> {
-    let dtype = blocks.dtype();
-    let bytes = blocks.data()?;
-    let per_piece = CHECK_WEIGHTS / dtype.block_size() * dtype.type_size();
-    for piece in bytes.chunks(per_piece) {
-        let weights = piece.len() / dtype.type_size() * dtype.block_size();
-        match dtype.from_data(piece.into()).dequantize(weights)? {
-            CpuStorage::F32(weights) if weights.iter().all(|weight| weight.is_finite()) => {}
-            _ => return Ok(false),
-        }
-    }
-    Ok(true)
 }

@@ -85,7 +85,7 @@ enum Texts {
 }
 
 #[derive(Debug)]
-pub(crate) enum Weights {
+enum Weights {
     Safetensors(ShardedSafetensors),
     Gguf(Gguf),
 }
@@ -246,10 +246,6 @@ impl ModelFiles {
         }
     }
 
-    pub(crate) fn weights(&self) -> &Weights {
-        &self.weights
-    }
-
     /// A tensor by its name in the files, decoded to f32.
     ///
     /// # Errors
@@ -259,6 +255,20 @@ impl ModelFiles {
             Weights::Safetensors(files) => files.read_f32(name)?,
             Weights::Gguf(file) => file.read_f32(name)?,
         })
+    }
+
+    /// Fills `target` with the bytes of a tensor from `first` on, as they are stored.
+    pub(crate) fn read_part(
+        &self,
+        name: &str,
+        first: u64,
+        target: &mut [u8],
+    ) -> Result<(), ModelError> {
+        match &self.weights {
+            Weights::Safetensors(files) => files.read_part(name, first, target)?,
+            Weights::Gguf(file) => file.read_part(name, first, target)?,
+        }
+        Ok(())
     }
 
     /// What these files call a tensor.
@@ -300,7 +310,10 @@ impl ModelFiles {
                     found: info.shape.clone(),
                 });
             }
-            if !info.weight_type.is_decodable() {
+            let row = info.shape.last().copied().unwrap_or(1);
+            if !info.weight_type.is_decodable()
+                || !row.is_multiple_of(info.weight_type.block_weights())
+            {
                 return Err(ModelError::unsupported(format!(
                     "{} weights",
                     info.weight_type

@@ -1,29 +1,30 @@
-//! Rotary positions (Su et al., arXiv:2104.09864), computed in f32 as the reference implementations do.
+//! The angles of rotary positions (Su et al., arXiv:2104.09864), computed in f32 as the reference implementations do.
 
-use candle_core::{Device, Tensor};
-use candle_nn::rotary_emb;
+use nc_kernels::{RotaryPairing, RotaryTable};
 
-use crate::{ModelError, Pairing, Rotary, RotaryScaling};
+use crate::{Pairing, Rotary, RotaryScaling};
 
-/// The frequencies of one decoder, ready to turn queries and keys.
+/// The frequencies of one decoder.
 #[derive(Debug, Clone)]
-pub(crate) struct RotaryTable {
+pub(crate) struct Frequencies {
     pairing: Pairing,
     /// Radians a position adds, for each pair of a head.
-    frequencies: Vec<f32>,
+    radians: Vec<f32>,
 }
 
 /// Cosines and sines of the positions of one forward pass, each `(T, head_dim / 2)`.
+#[derive(Debug, Default)]
 pub(crate) struct Turns {
-    pairing: Pairing,
-    cosines: Tensor,
-    sines: Tensor,
+    pub(crate) cosines: Vec<f32>,
+    pub(crate) sines: Vec<f32>,
+    /// The rows of the tables: 0, 1, 2 …
+    pub(crate) rows: Vec<u32>,
 }
 
-impl RotaryTable {
+impl Frequencies {
     /// `divisors` are those that the checkpoint holds, for [`RotaryScaling::Stored`].
     pub(crate) fn new(rotary: &Rotary, head_dim: usize, divisors: Option<&[f32]>) -> Self {
-        let frequencies = (0..head_dim / 2)
+        let radians = (0..head_dim / 2)
             .map(|pair| {
                 let plain = 1.0 / rotary.theta.powf((2 * pair) as f32 / head_dim as f32);
                 match divisors {
@@ -34,40 +35,40 @@ impl RotaryTable {
             .collect();
         Self {
             pairing: rotary.pairing,
-            frequencies,
+            radians,
         }
     }
 
-    /// The turns of `tokens` positions from `first` on.
-    pub(crate) fn turns(&self, first: usize, tokens: usize) -> Result<Turns, ModelError> {
-        let angles: Vec<f32> = (first..first + tokens)
-            .flat_map(|position| self.frequencies.iter().map(move |f| position as f32 * f))
-            .collect();
-        let shape = (tokens, self.frequencies.len());
-        let table = |function: fn(f32) -> f32| {
-            Tensor::from_vec(
-                angles.iter().map(|&a| function(a)).collect::<Vec<_>>(),
-                shape,
-                &Device::Cpu,
-            )
-        };
-        Ok(Turns {
-            pairing: self.pairing,
-            cosines: table(f32::cos)?,
-            sines: table(f32::sin)?,
-        })
+    pub(crate) fn pairing(&self) -> Pairing {
+        self.pairing
     }
-}
 
-impl Turns {
-    /// Turns `(heads, T, head_dim)`.
-    pub(crate) fn apply(&self, heads: &Tensor) -> Result<Tensor, ModelError> {
-        let heads = heads.contiguous()?.unsqueeze(0)?;
-        let turned = match self.pairing {
-            Pairing::Halves => rotary_emb::rope(&heads, &self.cosines, &self.sines)?,
-            Pairing::Neighbours => rotary_emb::rope_i(&heads, &self.cosines, &self.sines)?,
-        };
-        Ok(turned.squeeze(0)?)
+    /// Fills `turns` with the angles of `tokens` positions from `first` on.
+    pub(crate) fn fill(&self, turns: &mut Turns, first: usize, tokens: usize) {
+        turns.cosines.clear();
+        turns.sines.clear();
+        turns.rows.clear();
+        turns.rows.extend(0..tokens as u32);
+        for position in first..first + tokens {
+            for radians in &self.radians {
+                let (sine, cosine) = (position as f32 * radians).sin_cos();
+                turns.cosines.push(cosine);
+                turns.sines.push(sine);
+            }
+        }
+    }
+
+    /// The kernels' view of them.
+    pub(crate) fn table<'a>(&self, turns: &'a Turns) -> RotaryTable<'a> {
+        RotaryTable {
+            pairing: match self.pairing {
+                Pairing::Halves => RotaryPairing::Halves,
+                Pairing::Neighbours => RotaryPairing::Neighbours,
+            },
+            width: 2 * self.radians.len(),
+            cosines: &turns.cosines,
+            sines: &turns.sines,
+        }
     }
 }
 
@@ -104,8 +105,8 @@ mod tests {
             pairing: Pairing::Halves,
             scaling,
         };
-        let table = RotaryTable::new(&rotary, 8, divisors);
-        for (found, expected) in table.frequencies.iter().zip(expected) {
+        let table = Frequencies::new(&rotary, 8, divisors);
+        for (found, expected) in table.radians.iter().zip(expected) {
             assert!(
                 (found - expected).abs() < 1e-7,
                 "{scaling:?}: {found} against {expected}"

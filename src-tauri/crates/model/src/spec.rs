@@ -302,18 +302,6 @@ impl DecoderSpec {
         let tables = if self.tied_output { 1 } else { 2 };
         tables * table + self.hidden_size as u64 + self.layers as u64 * layer
     }
-
-    /// Bytes one token takes in the KV cache (f32 keys and values of all layers).
-    pub fn cache_bytes_per_token(&self) -> u64 {
-        let width = (self.attention.kv_heads * self.attention.head_dim) as u64;
-        2 * self.layers as u64 * width * size_of::<f32>() as u64
-    }
-
-    /// Bytes of the KV cache of a context.
-    pub fn cache_bytes(&self, context_tokens: usize) -> u64 {
-        self.cache_bytes_per_token()
-            .saturating_mul(context_tokens as u64)
-    }
 }
 
 fn positive(field: &'static str, value: f32) -> Result<(), ModelError> {

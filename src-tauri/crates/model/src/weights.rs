@@ -1,70 +1,64 @@
-//! Weights in memory: full precision, or the blocks of a quantised file.
+//! Weights in memory.
 
-use std::sync::Arc;
+use nc_kernels::{Matrix, WeightFormat};
+use nc_quant::WeightType;
 
-use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{Module, Tensor};
+use crate::workspace::Lane;
 
-use crate::{ModelError, one_row};
-
-/// A matrix `(out, in)`. Cloning shares the weights.
-#[derive(Debug, Clone)]
-pub enum Matrix {
-    /// f32 values.
-    Full(Tensor),
-    /// ggml blocks, multiplied as they are; the input is quantised to 8 bits on the way, as ggml does.
-    Blocks(Arc<QTensor>),
-}
-
-impl Matrix {
-    /// `x · Wᵀ`: `(T, in)` to `(T, out)`.
-    pub(crate) fn multiply(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(match self {
-            Self::Full(weights) if x.dim(0)? == 1 => one_row::multiply(x, weights)?,
-            Self::Full(weights) => x.matmul(&weights.t()?)?,
-            Self::Blocks(blocks) => {
-                QMatMul::QTensor(Arc::clone(blocks)).forward(&x.contiguous()?)?
-            }
-        })
-    }
-
-    /// The rows with these numbers, `(T, in)`.
-    pub(crate) fn rows(&self, rows: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(match self {
-            Self::Full(weights) => weights.index_select(rows, 0)?,
-            Self::Blocks(blocks) => blocks.embedding(rows)?,
-        })
-    }
-
-    /// Bytes in memory.
-    pub(crate) fn bytes(&self) -> u64 {
-        match self {
-            Self::Full(weights) => weights.elem_count() as u64 * size_of::<f32>() as u64,
-            Self::Blocks(blocks) => blocks.storage_size_in_bytes() as u64,
-        }
-    }
+/// How the kernels store a tensor of this type; none for types that are decoded to f32 first.
+pub(crate) fn format_of(weight_type: WeightType) -> Option<WeightFormat> {
+    Some(match weight_type {
+        WeightType::F32 => WeightFormat::F32,
+        WeightType::F16 => WeightFormat::F16,
+        WeightType::BF16 => WeightFormat::Bf16,
+        WeightType::Q4_0 => WeightFormat::Q4_0,
+        WeightType::Q4_1 => WeightFormat::Q4_1,
+        WeightType::Q5_0 => WeightFormat::Q5_0,
+        WeightType::Q5_1 => WeightFormat::Q5_1,
+        WeightType::Q8_0 => WeightFormat::Q8_0,
+        WeightType::Q2K => WeightFormat::Q2K,
+        WeightType::Q3K => WeightFormat::Q3K,
+        WeightType::Q4K => WeightFormat::Q4K,
+        WeightType::Q5K => WeightFormat::Q5K,
+        WeightType::Q6K => WeightFormat::Q6K,
+        _ => return None,
+    })
 }
 
 /// A matrix and the bias some families add to it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Projection {
+    /// `(out, in)`
     pub(crate) weight: Matrix,
-    /// `(out)`.
-    pub(crate) bias: Option<Tensor>,
+    /// `(out)`
+    pub(crate) bias: Option<Vec<f32>>,
 }
 
 impl Projection {
-    /// `(T, in)` to `(T, out)`.
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        let product = self.weight.multiply(x)?;
-        Ok(match &self.bias {
-            Some(bias) => product.broadcast_add(bias)?,
-            None => product,
-        })
-    }
-
     pub(crate) fn bytes(&self) -> u64 {
-        let bias = self.bias.as_ref().map_or(0, Tensor::elem_count);
-        self.weight.bytes() + (bias * size_of::<f32>()) as u64
+        let bias = self.bias.as_ref().map_or(0, Vec::len);
+        (self.weight.bytes() + bias * size_of::<f32>()) as u64
+    }
+}
+
+/// Multiplies the same rows by several projections: `(T, in)` to `(T, out)` each.
+pub(crate) fn project<const N: usize>(
+    lane: &mut Lane,
+    x: &[f32],
+    projections: [(&Projection, &mut [f32]); N],
+) {
+    let mut projections = projections;
+    let mut products = projections
+        .each_mut()
+        .map(|(projection, output)| nc_kernels::Product {
+            matrix: &projection.weight,
+            output,
+        });
+    let compute = lane.compute;
+    nc_kernels::multiply(compute.path, &compute.pool, lane.scratch, x, &mut products);
+    for (projection, output) in projections {
+        if let Some(bias) = &projection.bias {
+            nc_kernels::add_bias(compute.path, &compute.pool, output, bias);
+        }
     }
 }

@@ -316,19 +316,17 @@ fn loading_stops_at_the_next_tensor() {
 fn memory_decides_the_context_or_refuses() {
     let files = ModelFiles::open(&ModelLocation::Path(tiny("base"))).expect("sound");
     let weights = files.weight_memory_bytes();
-    let token = files.spec().cache_bytes_per_token();
+    let cache = |tokens| files.spec().cache_bytes(files.cache_element(), tokens);
     let context = |context_tokens, available_bytes| {
         let options = OpenOptions {
             context_tokens,
             available_bytes,
+            ..OpenOptions::default()
         };
         files
             .load(&options, &mut |_| ControlFlow::Continue(()))
             .map(|loaded| {
-                assert_eq!(
-                    loaded.memory_bytes,
-                    weights + loaded.context_tokens as u64 * token
-                );
+                assert_eq!(loaded.memory_bytes, weights + cache(loaded.context_tokens));
                 assert_eq!(loaded.decoder.weight_bytes(), weights);
                 loaded.context_tokens
             })
@@ -337,15 +335,15 @@ fn memory_decides_the_context_or_refuses() {
     assert_eq!(context(Some(50), None).expect("fits"), 50);
     assert_eq!(context(Some(500), None).expect("fits"), 128);
     assert_eq!(
-        context(None, Some(weights + 128 * token)).expect("fits"),
+        context(None, Some(weights + cache(128))).expect("fits"),
         128
     );
     // A context below 512 tokens is not shortened further.
-    for available_bytes in [0, weights - 1, weights + 127 * token] {
+    for available_bytes in [0, weights - 1, weights + cache(128) - 1] {
         let refused = context(None, Some(available_bytes)).expect_err("too large");
         assert!(
             matches!(refused, ModelError::TooLarge { needed_bytes, available_bytes: available }
-                if needed_bytes == weights + 128 * token && available == available_bytes),
+                if needed_bytes == weights + cache(128) && available == available_bytes),
             "{refused:?}"
         );
     }

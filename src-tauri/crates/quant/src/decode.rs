@@ -20,6 +20,18 @@ pub(crate) fn read_bytes(source: &Source, info: &TensorInfo) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
+/// Some of a tensor's raw bytes, from `first` on.
+pub(crate) fn read_part(
+    source: &Source,
+    info: &TensorInfo,
+    first: u64,
+    target: &mut [u8],
+) -> Result<(), FileError> {
+    let end = first.saturating_add(target.len() as u64);
+    assert!(end <= info.bytes, "a part lies within its tensor");
+    source.read_at(info.offset + first, target)
+}
+
 /// A tensor of any decodable type as f32, on the processor.
 pub(crate) fn read_f32(source: &Source, info: &TensorInfo) -> Result<Tensor, FileError> {
     if !info.weight_type.is_decodable() {

@@ -77,7 +77,7 @@ export function loaded(from: ModelInspection): LoadedModel {
     starter: from.path === 'starter',
     context_tokens: from.context_tokens,
     memory_bytes: from.memory_bytes,
-    compute: `${from.weight_type.toLowerCase()}, candle`,
+    compute: `${from.weight_type.toLowerCase()} weights, avx2 kernels`,
     sampling: structuredClone(sampling),
   };
 }

@@ -141,7 +141,7 @@ pub struct LoadedModel {
     pub context_tokens: u32,
     /// Memory it holds.
     pub memory_bytes: u64,
-    /// How its matrices are multiplied, for people: "f32, candle" …
+    /// How its matrices are multiplied, for people: "q4_0 weights, avx512 kernels" …
     pub compute: String,
     /// How a chat is sampled that sets nothing of its own: what the model's files say, and the program's defaults for the rest.
     pub sampling: Sampling,

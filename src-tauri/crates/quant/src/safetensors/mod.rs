@@ -63,6 +63,17 @@ impl Safetensors {
         decode::read_bytes(&self.source, self.info(name)?)
     }
 
+    /// Fills `target` with the bytes of a tensor from `first` on, as they are stored.
+    ///
+    /// # Errors
+    /// `NoSuchTensor`, `Changed`, `Io`.
+    ///
+    /// # Panics
+    /// When the tensor ends before.
+    pub fn read_part(&self, name: &str, first: u64, target: &mut [u8]) -> Result<(), FileError> {
+        decode::read_part(&self.source, self.info(name)?, first, target)
+    }
+
     fn info(&self, name: &str) -> Result<&TensorInfo, FileError> {
         self.tensors
             .get(name)

@@ -153,6 +153,14 @@ impl ShardedSafetensors {
         self.shard_of(name)?.read_bytes(name)
     }
 
+    /// Fills `target` with the bytes of a tensor from `first` on; see [`Safetensors::read_part`].
+    ///
+    /// # Errors
+    /// As [`Safetensors::read_part`].
+    pub fn read_part(&self, name: &str, first: u64, target: &mut [u8]) -> Result<(), FileError> {
+        self.shard_of(name)?.read_part(name, first, target)
+    }
+
     fn shard_of(&self, name: &str) -> Result<&Safetensors, FileError> {
         let place = self.places.get(name);
         place

@@ -2,6 +2,7 @@
 //! the server) are adapters over this crate; the page's TypeScript types are written from it.
 
 mod answering;
+pub mod bench;
 mod chat_text;
 pub mod commands;
 mod convert;
@@ -122,8 +123,12 @@ impl Api {
     }
 
     /// What this machine is; measured once.
-    pub(crate) fn machine(&self) -> MachineInfo {
-        self.machine.get_or_init(session::probe).clone()
+    pub(crate) fn machine(&self) -> Result<MachineInfo, ApiError> {
+        if let Some(machine) = self.machine.get() {
+            return Ok(machine.clone());
+        }
+        let machine = session::probe()?;
+        Ok(self.machine.get_or_init(|| machine).clone())
     }
 }
 

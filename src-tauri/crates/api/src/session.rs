@@ -217,9 +217,18 @@ pub fn inspect(path: &str) -> Result<ModelInspection, ApiError> {
 }
 
 /// What this machine is. Takes a moment, as it measures memory bandwidth.
-pub fn probe() -> MachineInfo {
+///
+/// # Errors
+/// `BadRequest` when `NEURALCHAT_KERNELS` names kernels that are not there.
+pub fn probe() -> Result<MachineInfo, ApiError> {
     let machine = nc_kernels::Machine::find();
-    MachineInfo {
+    let compute = nc_kernels::Compute::of_process().map_err(|error| {
+        ApiError::from(nc_engine::EngineError::from(nc_model::ModelError::from(
+            error,
+        )))
+    })?;
+    let strongest = nc_kernels::Path::strongest();
+    Ok(MachineInfo {
         processor: machine.processor,
         logical_processors: u32::try_from(machine.logical_processors).unwrap_or(u32::MAX),
         instruction_sets: machine
@@ -227,12 +236,16 @@ pub fn probe() -> MachineInfo {
             .iter()
             .map(ToString::to_string)
             .collect(),
-        kernels: "candle".to_owned(),
-        kernels_reason:
-            "this version multiplies with candle; its own kernels for the sets above come next"
-                .to_owned(),
+        kernels: compute.path.to_string(),
+        kernels_reason: match compute.path == strongest {
+            true => "the strongest that this processor offers".to_owned(),
+            false => format!(
+                "asked for by {}; the strongest that this processor offers are {strongest}",
+                nc_kernels::KERNELS_VARIABLE
+            ),
+        },
         memory_total_bytes: machine.memory_total_bytes,
         memory_available_bytes: nc_kernels::available_memory_bytes(),
         memory_read_gb_per_s: nc_kernels::memory_read_gb_per_s(),
-    }
+    })
 }

@@ -80,7 +80,7 @@ fn stage(
 }
 
 fn machine() -> Result<String, ApiError> {
-    let machine = probe();
+    let machine = probe()?;
     let sets = if machine.instruction_sets.is_empty() {
         "none beyond the baseline".to_owned()
     } else {

@@ -4,11 +4,13 @@
 //! error. An error is `{"error": {"code", "message", "remedy"}}` and status 1.
 
 mod ask;
+mod bench;
 mod call;
 mod chat;
 mod demo;
 mod generate;
 mod inspect;
+mod kernels;
 mod output;
 mod sampling;
 mod tokenize;
@@ -37,6 +39,10 @@ enum Command {
     Inspect(inspect::Arguments),
     /// The main job from end to end in the terminal: this machine, then a chat with the embedded model.
     Demo(demo::Arguments),
+    /// Show which instruction sets the processor offers, which kernels were chosen, and why.
+    Kernels(kernels::Arguments),
+    /// Measure how fast this machine computes.
+    Bench(bench::Arguments),
     /// Run one command of the program, as the window does: a name and a JSON request.
     Call(call::Arguments),
     /// Print the page's TypeScript types.
@@ -50,6 +56,8 @@ fn main() -> ExitCode {
         Command::Tokenize(arguments) => (arguments.json, tokenize::run(&arguments)),
         Command::Inspect(arguments) => (arguments.json, inspect::run(&arguments)),
         Command::Demo(arguments) => (arguments.json, demo::run(&arguments)),
+        Command::Kernels(arguments) => (arguments.json, kernels::run(&arguments)),
+        Command::Bench(arguments) => (arguments.json(), bench::run(&arguments)),
         Command::Call(arguments) => (true, call::run(&arguments)),
         Command::Types => (false, output::print(&nc_api::typescript())),
     };

@@ -253,3 +253,80 @@ fn the_demo_ends_well() {
         );
     }
 }
+
+/// The same with kernels asked for.
+fn run_with_kernels(kernels: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_neuralchat-cli"));
+    command
+        .args(arguments)
+        .env("NEURALCHAT_KERNELS", kernels)
+        .stdin(Stdio::null());
+    command.output().expect("the program starts")
+}
+
+#[test]
+fn kernels_are_shown_and_can_be_chosen() {
+    let found = json(&run(&["kernels", "--json"]));
+    assert!(
+        found["kernels"]
+            .as_str()
+            .is_some_and(|name| !name.is_empty())
+    );
+    let portable = json(&run_with_kernels("portable", &["kernels", "--json"]));
+    assert_eq!(portable["kernels"], "portable");
+    for command in [
+        &["kernels", "--json"][..],
+        &["generate", "--prompt", "Hi", "--json"],
+    ] {
+        let refused = run_with_kernels("abacus", command);
+        assert_eq!(refused.status.code(), Some(1));
+        let error = &json(&refused)["error"];
+        assert!(
+            error["message"]
+                .as_str()
+                .is_some_and(|text| text.contains("abacus")),
+            "{error}"
+        );
+        assert!(
+            error["remedy"]
+                .as_str()
+                .is_some_and(|text| text.contains("NEURALCHAT_KERNELS"))
+        );
+    }
+}
+
+#[test]
+fn a_model_is_measured() {
+    let starter = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../assets/starter");
+    let arguments = [
+        "bench",
+        "infer",
+        "--model",
+        starter,
+        "--prompt",
+        "40",
+        "--generate",
+        "5",
+        "--json",
+    ];
+    let figures = json(&run(&arguments));
+    for name in [
+        "prefill_tokens_per_second",
+        "decode_tokens_per_second",
+        "prefill_fraction",
+        "decode_fraction",
+    ] {
+        let value = figures[name].as_f64().unwrap_or_default();
+        assert!(value.is_finite() && value > 0.0, "{name}: {figures}");
+    }
+    // Its matrices in bf16, but the embedding is also its output.
+    let bytes = figures["bytes_per_token"].as_u64().expect("bytes");
+    assert!((4_000_000..6_000_000).contains(&bytes), "{bytes}");
+    assert!(figures["peak_pss_bytes"].as_u64() > Some(bytes) || !cfg!(target_os = "linux"));
+    let unknown = run(&["bench", "infer", "--weights", "q0", "--json"]);
+    assert!(
+        json(&unknown)["error"]["remedy"]
+            .as_str()
+            .is_some_and(|text| text.contains("q4_0"))
+    );
+}

@@ -160,6 +160,40 @@ impl WeightFormat {
     }
 }
 
+impl std::str::FromStr for WeightFormat {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
+        let wanted = text.trim().to_ascii_lowercase();
+        let found = Self::ALL
+            .into_iter()
+            .find(|format| format.to_string() == wanted);
+        found.ok_or(UnknownFormat { wanted })
+    }
+}
+
+/// No weight format is called that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownFormat {
+    /// What was asked for.
+    pub wanted: String,
+}
+
+impl std::fmt::Display for UnknownFormat {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = WeightFormat::ALL
+            .map(|format| format.to_string())
+            .join(", ");
+        write!(
+            formatter,
+            "there are no weights called '{}'; there are {names}",
+            self.wanted
+        )
+    }
+}
+
+impl std::error::Error for UnknownFormat {}
+
 impl std::fmt::Display for WeightFormat {
     /// As the field writes it: `q4_0`, `q4_k`, `int4-g128` …
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -13,6 +13,7 @@ mod inspect;
 mod layer;
 mod load;
 mod location;
+mod random;
 mod rotary;
 mod sampler;
 mod spec;
@@ -31,6 +32,7 @@ pub use location::{Format, ModelFiles, ModelLocation};
 pub use nc_kernels::{Compute, ElementType, Path as KernelPath, PathName};
 /// What a GGUF file says beside its weights: crates above read vocabularies and templates from it.
 pub use nc_quant::{FileError, FileErrorKind, Gguf, Metadata};
+pub use random::RandomWeights;
 pub use sampler::{Sampler, Sampling};
 pub use spec::{
     AttentionShape, DecoderSpec, LayerTensor, Mlp, MlpKind, Norm, Pairing, Positions, Rotary,

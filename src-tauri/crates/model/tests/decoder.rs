@@ -340,15 +340,28 @@ fn reading_a_prompt_can_be_stopped_at_a_layer() {
 }
 
 #[test]
-fn a_trained_model_writes_what_it_should() {
+fn a_trained_model_writes_the_same_on_every_path() {
     let Some(folder) = shared_model("stories260k") else {
         return;
     };
-    let loaded = load(folder).expect("a model");
-    let written = write_greedily(&loaded, &[1], 30);
     // "Once upon a time, there was a little girl named Lily. She loved to play outside in the park."
     let begins = [
         403, 407, 261, 378, 432, 383, 286, 261, 376, 298, 315, 421, 395, 317, 426,
     ];
-    assert_eq!(written[..15], begins);
+    let files = ModelFiles::open(&ModelLocation::Path(folder)).expect("a model's files");
+    let mut all = Vec::new();
+    for kernels in KernelPath::all() {
+        let options = OpenOptions {
+            compute: Some(Compute::new(kernels, 2)),
+            ..OpenOptions::default()
+        };
+        let loaded = files.load(&options, &mut |_| ControlFlow::Continue(()));
+        let written = write_greedily(&loaded.expect("a model"), &[1], 199);
+        assert_eq!(written[..15], begins, "{kernels}");
+        all.push(written);
+    }
+    assert!(
+        all.iter().all(|written| *written == all[0]),
+        "all paths write the same 199 tokens"
+    );
 }

@@ -20,8 +20,8 @@ pub async fn app_info(api: &Arc<Api>, _request: Nothing) -> Result<AppInfo, ApiE
 /// What this machine can do and which kernels were chosen. The first call measures memory bandwidth.
 ///
 /// # Errors
-/// `Internal` when the measuring thread dies.
+/// `BadRequest` when `NEURALCHAT_KERNELS` names kernels that are not there; `Internal` when the measuring thread dies.
 pub async fn machine_info(api: &Arc<Api>, _request: Nothing) -> Result<MachineInfo, ApiError> {
     let api = Arc::clone(api);
-    crate::off_thread(move || Ok(api.machine())).await
+    crate::off_thread(move || api.machine()).await
 }

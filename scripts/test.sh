@@ -81,6 +81,9 @@ check rust-build cargo build --locked --workspace --bins
 tests rust-tests '^test result:' cargo test --locked --workspace --no-fail-fast
 tests window-tests '^ *Tests  ' drive_the_window
 
+heading "The kernels that ran (each path of this machine is tested; AMX, where it is missing, by an emulator)"
+"$TARGET/debug/neuralchat-cli" kernels || true
+
 heading "Steps (make interop checks the dependencies' licences and these scripts)"
 printf '%s\n' "${table[@]}"
 grep -hE '^test result:|^ *Tests  ' "$logs"/{rust,page,window}-tests.log || true

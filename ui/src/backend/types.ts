@@ -377,7 +377,7 @@ logical_processors: number,
  */
 instruction_sets: Array<string>, 
 /**
- * The kernel path chosen, in a word ("avx512", "avx2", "scalar" …).
+ * The kernel path chosen, in a word ("avx512", "avx2", "portable" …).
  */
 kernels: string, 
 /**

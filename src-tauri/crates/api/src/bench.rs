@@ -9,6 +9,7 @@ use nc_model::{
 };
 use serde::Serialize;
 
+use crate::session::compute;
 use crate::{ApiError, ErrorCode};
 
 /// Measurements of which the median is taken.
@@ -191,10 +192,6 @@ fn decoder(request: &InferRequest) -> Result<Decoder, ApiError> {
         }
     };
     Ok(Decoder::random(spec, weights, compute()?))
-}
-
-fn compute() -> Result<Compute, ApiError> {
-    Compute::of_process().map_err(|error| failed(error.into()))
 }
 
 fn failed(error: nc_model::ModelError) -> ApiError {

@@ -222,11 +222,7 @@ pub fn inspect(path: &str) -> Result<ModelInspection, ApiError> {
 /// `BadRequest` when `NEURALCHAT_KERNELS` names kernels that are not there.
 pub fn probe() -> Result<MachineInfo, ApiError> {
     let machine = nc_kernels::Machine::find();
-    let compute = nc_kernels::Compute::of_process().map_err(|error| {
-        ApiError::from(nc_engine::EngineError::from(nc_model::ModelError::from(
-            error,
-        )))
-    })?;
+    let compute = compute()?;
     let strongest = nc_kernels::Path::strongest();
     Ok(MachineInfo {
         processor: machine.processor,
@@ -248,4 +244,13 @@ pub fn probe() -> Result<MachineInfo, ApiError> {
         memory_available_bytes: nc_kernels::available_memory_bytes(),
         memory_read_gb_per_s: nc_kernels::memory_read_gb_per_s(),
     })
+}
+
+/// What this process computes with.
+///
+/// # Errors
+/// As [`probe`].
+pub(crate) fn compute() -> Result<nc_kernels::Compute, ApiError> {
+    let compute = nc_kernels::Compute::of_process();
+    compute.map_err(|error| nc_engine::EngineError::from(nc_model::ModelError::from(error)).into())
 }

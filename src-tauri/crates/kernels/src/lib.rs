@@ -18,6 +18,7 @@ mod matrix;
 mod measure;
 mod multiply;
 mod norm;
+mod output;
 mod path;
 mod pool;
 mod random;

@@ -73,7 +73,7 @@ pub enum Int4Group {
     G128,
 }
 
-/// Calls the macro or function `$with` with the type of a format's blocks or numbers.
+/// One expression for plain formats and one for block formats, with the type of the format's numbers or blocks.
 macro_rules! for_format {
     ($format:expr, plain: $Plain:ident => $plain:expr, blocks: $Blocks:ident => $blocks:expr) => {{
         use $crate::matrix::{self as m, Int4Group as G, WeightFormat as W};

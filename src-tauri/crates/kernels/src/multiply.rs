@@ -12,7 +12,7 @@ use std::ops::Range;
 use quantized_rows::QuantizedRows;
 
 use crate::matrix::{Blocks, Matrix, PANEL, Plain, WeightFormat, for_format};
-use crate::pool::Parts;
+use crate::output::Output;
 use crate::simd::{Simd, Work};
 use crate::{Path, Pool};
 
@@ -43,8 +43,9 @@ pub struct Product<'a> {
 /// `y = x · Wᵀ` for several matrices at once: `x` is `(rows, inputs)`, row-major f32.
 ///
 /// What is computed inside depends on the weights' format and on the path. More than [`FEW_ROWS`] rows are multiplied by
-/// bfloat16 tiles where [`rounds_to_bf16`] says so. Otherwise plain numbers are multiplied in f32, and codes with activations rounded to 8 bits in groups of 32 (each with a scale of its own), summed in i32 within a group and
-/// in f32 across groups. Sums run over the inputs in order, so a row's result does not depend on threads, and for up to
+/// bfloat16 tiles where [`rounds_to_bf16`] says so. Otherwise plain numbers are multiplied in f32, and codes with
+/// activations rounded to 8 bits in groups of 32 (each with a scale of its own), summed in i32 within a group and in f32
+/// across groups. Sums run over the inputs in order, so a row's result does not depend on threads, and for up to
 /// [`FEW_ROWS`] rows not on how many there are.
 ///
 /// # Panics
@@ -105,11 +106,11 @@ pub fn multiply(
     {
         scratch.quantized.fill(path, pool, x, inputs);
     }
-    let outputs: Vec<Output> = others
-        .iter_mut()
-        .map(|product| Output::of(product))
-        .collect();
     let matrices: Vec<&Matrix> = others.iter().map(|product| product.matrix).collect();
+    let targets: Vec<Target> = others
+        .iter_mut()
+        .map(|product| Target(Output::new(product.output, rows, product.matrix.outputs())))
+        .collect();
     if matrices.is_empty() {
         return;
     }
@@ -123,7 +124,7 @@ pub fn multiply(
         let tasks = tasks(&matrices, input.rows.len());
         pool.run(tasks.len(), |task| {
             let (index, panels) = &tasks[task];
-            let (matrix, output) = (matrices[*index], &outputs[*index]);
+            let (matrix, output) = (matrices[*index], &targets[*index]);
             if input.rows.len() > FEW_ROWS && matrix.format().is_quantized() {
                 for panel in panels.clone() {
                     many_codes::multiply(path, matrix, panel, &input, output);
@@ -172,20 +173,10 @@ struct Input<'a> {
     rows: Range<usize>,
 }
 
-/// Where a product's values go.
-struct Output {
-    values: Parts<f32>,
-    columns: usize,
-}
+/// Where a product's values go, panel by panel.
+struct Target<'a>(Output<'a>);
 
-impl Output {
-    fn of(product: &mut Product) -> Self {
-        Self {
-            values: Parts::new(product.output),
-            columns: product.matrix.outputs(),
-        }
-    }
-
+impl Target<'_> {
     /// The sixteen values of a row and a panel as they are now, zeros past the last column.
     #[inline(always)]
     fn load<S: Simd>(&self, simd: S, row: usize, panel: usize) -> S::F {
@@ -204,13 +195,11 @@ impl Output {
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     fn part(&self, row: usize, panel: usize) -> &mut [f32] {
-        let columns = panel * PANEL..self.columns.min((panel + 1) * PANEL);
-        let first = row * self.columns;
         // SAFETY: a task touches its own panels' columns only, each panel belongs to one task, and `load` and `store` let
         // go of the part before they return.
         #[allow(unsafe_code)]
         unsafe {
-            self.values.part(first + columns.start..first + columns.end)
+            self.0.row(row, panel * PANEL, PANEL)
         }
     }
 
@@ -234,7 +223,7 @@ struct Panels<'a> {
     matrix: &'a Matrix,
     panels: Range<usize>,
     input: &'a Input<'a>,
-    output: &'a Output,
+    output: &'a Target<'a>,
 }
 
 impl Work for Panels<'_> {

@@ -26,7 +26,7 @@ use crate::{Avx512, Path};
 
 pub(crate) use amx::Configured;
 pub use product::{Bf16Product, Sums, multiply_bf16};
-pub(crate) use product::{Output, Panels, Product};
+pub(crate) use product::{Panels, Product};
 pub use rows::TileRows;
 
 /// Values in a tile: 16 rows of 32 bfloat16 numbers, or 16 pairs of 16 outputs.

@@ -12,7 +12,7 @@ pub struct MachineInfo {
     pub logical_processors: u32,
     /// Instruction sets found and usable, best first: "amx-int8", "avx512-bf16", "avx2" …
     pub instruction_sets: Vec<String>,
-    /// The kernel path chosen, in a word ("avx512", "avx2", "scalar" …).
+    /// The kernel path chosen, in a word ("avx512", "avx2", "portable" …).
     pub kernels: String,
     /// A sentence about the choice, for people.
     pub kernels_reason: String,

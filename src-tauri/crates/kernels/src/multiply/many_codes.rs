@@ -3,7 +3,7 @@
 
 use super::codes::{Weights, add, dots};
 use super::quantized_rows::QuantizedRow;
-use super::{Input, Output};
+use super::{Input, Target};
 use crate::Path;
 use crate::matrix::{
     Blocks, GROUP, Matrix, PANEL, REGISTERS, codes, for_format, for_groups, registers,
@@ -16,7 +16,7 @@ const ROWS: usize = 8;
 const GROUP_BYTES: usize = REGISTERS * 64;
 
 /// All rows of the input with one panel of codes.
-pub(super) fn multiply(path: Path, matrix: &Matrix, panel: usize, input: &Input, output: &Output) {
+pub(super) fn multiply(path: Path, matrix: &Matrix, panel: usize, input: &Input, output: &Target) {
     let decoded = path.run(Decode { matrix, panel });
     // One kernel for each layout rather than for each format.
     macro_rules! run {
@@ -119,7 +119,7 @@ struct Rows<'a, const BITS: u32, const HALVES: usize, const MINIMUMS: bool> {
     decoded: &'a Decoded,
     panel: usize,
     input: &'a Input<'a>,
-    output: &'a Output,
+    output: &'a Target<'a>,
 }
 
 impl<const BITS: u32, const HALVES: usize, const MINIMUMS: bool> Work

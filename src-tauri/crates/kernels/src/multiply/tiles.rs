@@ -7,8 +7,9 @@ use crate::matrix::{
     Blocks, GROUP, Matrix, PANEL, Plain, WeightFormat, decode_register, for_format, group_bytes,
     panel_block_bytes,
 };
+use crate::output::Output;
 use crate::simd::{Simd, Work, chunk_mut};
-use crate::tiles::{self, Bf16Product, Output, Panels, Sums, TILE_DEPTH, multiply_bf16};
+use crate::tiles::{self, Bf16Product, Panels, Sums, TILE_DEPTH, multiply_bf16};
 use crate::{Aligned, Path, Pool, TileKernel, TileRows};
 
 /// Panels that a task decodes and multiplies at a time: what the tile kernels take side by side.

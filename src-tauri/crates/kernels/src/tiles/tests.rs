@@ -3,6 +3,7 @@
 use half::bf16;
 
 use super::*;
+use crate::output::Output;
 use crate::{Aligned, Pool};
 
 /// A kernel, a path to pack with, and whether it is emulated.

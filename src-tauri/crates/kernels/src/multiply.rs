@@ -7,13 +7,16 @@ mod quantized_rows;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
+use codes::CodePanels;
+use plain::PlainPanels;
 use quantized_rows::QuantizedRows;
 
-use crate::matrix::{Blocks, Matrix, PANEL, Plain, WeightFormat, for_format};
+use crate::matrix::{Matrix, PANEL, WeightFormat, for_format};
 use crate::output::Output;
-use crate::simd::{Simd, Work};
+use crate::simd::Simd;
 use crate::{Path, Pool};
 
 /// Rows up to which a product gives each row the same bits whatever the others: decoding, small batches, verification.
@@ -131,12 +134,16 @@ pub fn multiply(
                 }
                 return;
             }
-            path.run(Panels {
+            let task = Panels {
                 matrix,
                 panels: panels.clone(),
                 input: &input,
                 output,
-            });
+            };
+            // A function for each format: in one for all, the compiler keeps what loops need on the stack.
+            for_format!(matrix.format(),
+                plain: P => path.run(PlainPanels::<P> { task, format: PhantomData }),
+                blocks: B => path.run(CodePanels::<B> { task, format: PhantomData }));
         });
     }
 }
@@ -224,25 +231,4 @@ struct Panels<'a> {
     panels: Range<usize>,
     input: &'a Input<'a>,
     output: &'a Target<'a>,
-}
-
-impl Work for Panels<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        for_format!(self.matrix.format(), plain: P => self.plain::<S, P>(simd), blocks: B => self.blocks::<S, B>(simd));
-    }
-}
-
-impl Panels<'_> {
-    #[inline(always)]
-    fn plain<S: Simd, P: Plain>(&self, simd: S) {
-        plain::multiply::<S, P>(simd, self);
-    }
-
-    #[inline(always)]
-    fn blocks<S: Simd, B: Blocks>(&self, simd: S) {
-        codes::multiply::<S, B>(simd, self);
-    }
 }

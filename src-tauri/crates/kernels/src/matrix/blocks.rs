@@ -10,7 +10,7 @@
 //! - 8 bits: eight lines of 64 bytes, codes `4i .. 4i+4` of each row.
 
 use super::PANEL;
-use crate::simd::{LANES, Simd, at, chunk};
+use crate::simd::{LANES, Simd, chunk};
 
 /// Weights of a group.
 pub(crate) const GROUP: usize = 32;
@@ -38,12 +38,17 @@ pub(crate) trait Blocks: 'static {
     fn codes(block: &[u8], group: usize) -> [u8; GROUP];
     /// Copies the scales of a row's block to the head; false where one is infinite or not a number.
     fn pack_head(block: &[u8], row: usize, head: &mut [u8]) -> bool;
-    /// The scales of sixteen rows for a half group.
-    fn scale<S: Simd>(simd: S, head: &[u8], group: usize, half: usize) -> S::F;
-    /// The minimums of sixteen rows for a half group; asked for only where there are any.
+    /// What a block's scales and its minimums have in common, for sixteen rows: read once a block.
+    fn factors<S: Simd>(simd: S, head: &[u8]) -> [S::F; 2];
+    /// The scales of sixteen rows for a half group, of their common factor.
     #[inline(always)]
-    fn minimum<S: Simd>(simd: S, _head: &[u8], _group: usize, _half: usize) -> S::F {
-        simd.splat(0.0)
+    fn scale<S: Simd>(_simd: S, common: S::F, _head: &[u8], _group: usize, _half: usize) -> S::F {
+        common
+    }
+    /// The minimums of sixteen rows for a half group, of their common factor; asked for only where there are any.
+    #[inline(always)]
+    fn minimum<S: Simd>(_simd: S, common: S::F, _head: &[u8], _group: usize, _half: usize) -> S::F {
+        common
     }
 }
 
@@ -139,8 +144,9 @@ pub(crate) fn decode_register<S: Simd, B: Blocks>(
     (register, codes): (usize, S::B),
 ) -> [S::F; 4] {
     let half = if B::HALVES { register / 4 } else { 0 };
-    let scale = B::scale(simd, head, group, half);
-    let minimum = B::minimum(simd, head, group, half);
+    let [scale, minimum] = B::factors(simd, head);
+    let scale = B::scale(simd, scale, head, group, half);
+    let minimum = B::minimum(simd, minimum, head, group, half);
     let zero = simd.splat(B::ZERO as f32);
     let mut weights = [
         simd.every_fourth_byte::<0>(codes),
@@ -185,13 +191,13 @@ pub(super) fn row<B: Blocks, S: Simd>(simd: S, panel: &[u8], lane: usize, row: &
     });
 }
 
-/// Sixteen f16 numbers in a head.
+/// Sixteen f16 numbers in a head. Read as one value: sixteen small moves through the stack would stall each load.
 #[inline(always)]
 pub(crate) fn head_f16<S: Simd>(simd: S, head: &[u8], offset: usize) -> S::F {
     let bytes: &[u8; 2 * PANEL] = chunk(head, offset);
-    let mut bits = [0; PANEL];
-    for (bits, bytes) in bits.iter_mut().zip(bytes.as_chunks::<2>().0) {
-        *bits = u16::from_le_bytes(*bytes);
+    let mut bits: [u16; PANEL] = bytemuck::pod_read_unaligned(bytes);
+    for bits in &mut bits {
+        *bits = u16::from_le(*bits);
     }
     simd.load_f16(&bits)
 }
@@ -199,11 +205,12 @@ pub(crate) fn head_f16<S: Simd>(simd: S, head: &[u8], offset: usize) -> S::F {
 /// Sixteen unsigned bytes in a head.
 #[inline(always)]
 pub(crate) fn head_u8<S: Simd>(simd: S, head: &[u8], offset: usize) -> S::F {
-    simd.load_u8(at(head, offset))
+    simd.load_u8(chunk(head, offset))
 }
 
 /// Sixteen signed bytes in a head.
 #[inline(always)]
 pub(crate) fn head_i8<S: Simd>(simd: S, head: &[u8], offset: usize) -> S::F {
-    simd.load_i8(&at(head, offset).map(|byte| byte as i8))
+    let bytes: &[u8; PANEL] = chunk(head, offset);
+    simd.load_i8(bytemuck::cast_ref(bytes))
 }

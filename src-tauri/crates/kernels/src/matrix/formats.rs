@@ -71,15 +71,12 @@ macro_rules! block_of_32 {
                 scale && added
             }
             #[inline(always)]
-            fn scale<S: Simd>(simd: S, head: &[u8], _group: usize, _half: usize) -> S::F {
-                head_f16(simd, head, 0)
-            }
-            #[inline(always)]
-            fn minimum<S: Simd>(simd: S, head: &[u8], _group: usize, _half: usize) -> S::F {
+            fn factors<S: Simd>(simd: S, head: &[u8]) -> [S::F; 2] {
+                let scale = head_f16(simd, head, 0);
                 if !$added {
-                    return simd.splat(0.0);
+                    return [scale, simd.splat(0.0)];
                 }
-                simd.mul(simd.splat(-1.0), head_f16(simd, head, 2 * PANEL))
+                [scale, simd.mul(simd.splat(-1.0), head_f16(simd, head, 2 * PANEL))]
             }
         }
     };
@@ -147,13 +144,16 @@ macro_rules! block_of_256_with_minimums {
                 scale && minimum
             }
             #[inline(always)]
-            fn scale<S: Simd>(simd: S, head: &[u8], group: usize, _half: usize) -> S::F {
-                simd.mul(head_f16(simd, head, 0), head_u8(simd, head, 4 * PANEL + 2 * group * PANEL))
+            fn factors<S: Simd>(simd: S, head: &[u8]) -> [S::F; 2] {
+                [head_f16(simd, head, 0), head_f16(simd, head, 2 * PANEL)]
             }
             #[inline(always)]
-            fn minimum<S: Simd>(simd: S, head: &[u8], group: usize, _half: usize) -> S::F {
-                let minimums = head_u8(simd, head, 4 * PANEL + (2 * group + 1) * PANEL);
-                simd.mul(head_f16(simd, head, 2 * PANEL), minimums)
+            fn scale<S: Simd>(simd: S, common: S::F, head: &[u8], group: usize, _half: usize) -> S::F {
+                simd.mul(common, head_u8(simd, head, 4 * PANEL + 2 * group * PANEL))
+            }
+            #[inline(always)]
+            fn minimum<S: Simd>(simd: S, common: S::F, head: &[u8], group: usize, _half: usize) -> S::F {
+                simd.mul(common, head_u8(simd, head, 4 * PANEL + (2 * group + 1) * PANEL))
             }
         }
     };
@@ -196,9 +196,13 @@ impl Blocks for Q6K {
         copy_f16(block, 208, head, 0, row)
     }
     #[inline(always)]
-    fn scale<S: Simd>(simd: S, head: &[u8], group: usize, half: usize) -> S::F {
+    fn factors<S: Simd>(simd: S, head: &[u8]) -> [S::F; 2] {
+        [head_f16(simd, head, 0), simd.splat(0.0)]
+    }
+    #[inline(always)]
+    fn scale<S: Simd>(simd: S, common: S::F, head: &[u8], group: usize, half: usize) -> S::F {
         let scales = head_i8(simd, head, 2 * PANEL + (2 * group + half) * PANEL);
-        simd.mul(head_f16(simd, head, 0), scales)
+        simd.mul(common, scales)
     }
 }
 
@@ -228,14 +232,18 @@ impl Blocks for Q2K {
         scale && minimum
     }
     #[inline(always)]
-    fn scale<S: Simd>(simd: S, head: &[u8], group: usize, half: usize) -> S::F {
-        let scales = head_u8(simd, head, 4 * PANEL + 2 * (2 * group + half) * PANEL);
-        simd.mul(head_f16(simd, head, 0), scales)
+    fn factors<S: Simd>(simd: S, head: &[u8]) -> [S::F; 2] {
+        [head_f16(simd, head, 0), head_f16(simd, head, 2 * PANEL)]
     }
     #[inline(always)]
-    fn minimum<S: Simd>(simd: S, head: &[u8], group: usize, half: usize) -> S::F {
+    fn scale<S: Simd>(simd: S, common: S::F, head: &[u8], group: usize, half: usize) -> S::F {
+        let scales = head_u8(simd, head, 4 * PANEL + 2 * (2 * group + half) * PANEL);
+        simd.mul(common, scales)
+    }
+    #[inline(always)]
+    fn minimum<S: Simd>(simd: S, common: S::F, head: &[u8], group: usize, half: usize) -> S::F {
         let minimums = head_u8(simd, head, 4 * PANEL + (2 * (2 * group + half) + 1) * PANEL);
-        simd.mul(head_f16(simd, head, 2 * PANEL), minimums)
+        simd.mul(common, minimums)
     }
 }
 
@@ -267,9 +275,13 @@ impl Blocks for Q3K {
         copy_f16(block, 108, head, 0, row)
     }
     #[inline(always)]
-    fn scale<S: Simd>(simd: S, head: &[u8], group: usize, half: usize) -> S::F {
+    fn factors<S: Simd>(simd: S, head: &[u8]) -> [S::F; 2] {
+        [head_f16(simd, head, 0), simd.splat(0.0)]
+    }
+    #[inline(always)]
+    fn scale<S: Simd>(simd: S, common: S::F, head: &[u8], group: usize, half: usize) -> S::F {
         let scales = head_i8(simd, head, 2 * PANEL + (2 * group + half) * PANEL);
-        simd.mul(head_f16(simd, head, 0), scales)
+        simd.mul(common, scales)
     }
 }
 
@@ -304,14 +316,11 @@ impl<const GROUPS: usize, const SYMMETRIC: bool> Blocks for Int4<GROUPS, SYMMETR
         copy_f16(block, 0, head, 0, row)
     }
     #[inline(always)]
-    fn scale<S: Simd>(simd: S, head: &[u8], _group: usize, _half: usize) -> S::F {
-        head_f16(simd, head, 0)
-    }
-    #[inline(always)]
-    fn minimum<S: Simd>(simd: S, head: &[u8], _group: usize, _half: usize) -> S::F {
+    fn factors<S: Simd>(simd: S, head: &[u8]) -> [S::F; 2] {
+        let scale = head_f16(simd, head, 0);
         if SYMMETRIC {
-            return simd.splat(0.0);
+            return [scale, simd.splat(0.0)];
         }
-        simd.mul(head_f16(simd, head, 0), head_u8(simd, head, 2 * PANEL))
+        [scale, simd.mul(scale, head_u8(simd, head, 2 * PANEL))]
     }
 }

@@ -1,26 +1,40 @@
 //! Products of codes, 4 to 8 bits of weights with 8 bits of activations, for few rows: panels are decoded on the way.
 
+use std::marker::PhantomData;
+
 use super::Panels;
 use super::quantized_rows::QuantizedRow;
-use crate::matrix::{Blocks, GROUP, REGISTERS, codes, for_groups};
-use crate::simd::{LANES, Simd, chunk};
+use crate::matrix::{Blocks, GROUP, REGISTERS, codes, group_bytes, panel_block_bytes};
+use crate::simd::{LANES, Simd, Work, chunk};
 
 /// Rows that share a decoded panel's registers.
 const ROWS: usize = 4;
 
-#[inline(always)]
-pub(super) fn multiply<S: Simd, B: Blocks>(simd: S, task: &Panels) {
-    let rows = &task.input.rows;
-    for panel in task.panels.clone() {
-        let bytes = task.matrix.panels(panel..panel + 1);
-        let mut row = rows.start;
-        while rows.end - row >= ROWS {
-            few_rows::<S, B, ROWS>(simd, task, (panel, bytes), row);
-            row += ROWS;
-        }
-        while row < rows.end {
-            few_rows::<S, B, 1>(simd, task, (panel, bytes), row);
-            row += 1;
+/// The work of one task with codes of one format.
+pub(super) struct CodePanels<'a, B> {
+    pub(super) task: Panels<'a>,
+    pub(super) format: PhantomData<B>,
+}
+
+impl<B: Blocks> Work for CodePanels<'_, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let task = self.task;
+        let rows = &task.input.rows;
+        let mut panel = task.panels.start;
+        while panel < task.panels.end {
+            let mut row = rows.start;
+            while rows.end - row >= ROWS {
+                few_rows::<S, B, ROWS>(simd, &task, panel, row);
+                row += ROWS;
+            }
+            while row < rows.end {
+                few_rows::<S, B, 1>(simd, &task, panel, row);
+                row += 1;
+            }
+            panel += 1;
         }
     }
 }
@@ -30,32 +44,52 @@ pub(super) fn multiply<S: Simd, B: Blocks>(simd: S, task: &Panels) {
 fn few_rows<S: Simd, B: Blocks, const R: usize>(
     simd: S,
     task: &Panels,
-    (panel, bytes): (usize, &[u8]),
+    panel: usize,
     first: usize,
 ) {
     let rows: [QuantizedRow; R] = std::array::from_fn(|row| task.input.quantized.row(first + row));
+    let halves = if B::HALVES { 2 } else { 1 };
     let mut sums = [simd.splat(0.0); R];
-    for_groups::<B>(bytes, |head, group, bytes, index| {
-        let codes = codes::<S, B>(simd, bytes);
-        let halves = if B::HALVES { 2 } else { 1 };
-        let mut half = 0;
-        while half < halves {
-            let weights = Weights {
-                scale: B::scale(simd, head, group, half),
-                minimum: B::minimum(simd, head, group, half),
-            };
-            let mut row = 0;
-            while row < R {
-                let part = B::HALVES.then_some(half);
-                let dots = dots(simd, (B::BITS, B::ZERO), &codes, rows[row], (index, part));
-                sums[row] = add(simd, sums[row], dots, &weights, B::MINIMUMS);
-                row += 1;
-            }
-            half += 1;
+    let mut start = 0;
+    for block in task
+        .matrix
+        .panels(panel..panel + 1)
+        .chunks_exact(panel_block_bytes::<B>())
+    {
+        let (head, bytes) = block.split_at(B::HEAD_BYTES);
+        let [scales, minimums] = B::factors(simd, head);
+        let mut blocks = rows;
+        let mut row = 0;
+        while row < R {
+            blocks[row] = rows[row].groups(start, B::GROUPS);
+            row += 1;
         }
-    });
-    for (row, sums) in sums.into_iter().enumerate() {
-        task.output.store(simd, first + row, panel, sums);
+        let mut group = 0;
+        while group < B::GROUPS {
+            let codes = codes::<S, B>(simd, &bytes[group * group_bytes(B::BITS)..]);
+            let mut half = 0;
+            while half < halves {
+                let weights = Weights {
+                    scale: B::scale(simd, scales, head, group, half),
+                    minimum: B::minimum(simd, minimums, head, group, half),
+                };
+                let part = B::HALVES.then_some(half);
+                let mut row = 0;
+                while row < R {
+                    let dots = dots(simd, (B::BITS, B::ZERO), &codes, blocks[row], (group, part));
+                    sums[row] = add(simd, sums[row], dots, &weights, B::MINIMUMS);
+                    row += 1;
+                }
+                half += 1;
+            }
+            group += 1;
+        }
+        start += B::GROUPS;
+    }
+    let mut row = 0;
+    while row < R {
+        task.output.store(simd, first + row, panel, sums[row]);
+        row += 1;
     }
 }
 

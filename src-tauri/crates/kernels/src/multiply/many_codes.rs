@@ -93,17 +93,18 @@ impl Decode<'_> {
                         codes,
                     );
                 }
+                let [scale, minimum] = B::factors(simd, head);
                 let mut half = 0;
                 while half < halves {
                     let at = (index * halves + half) * PANEL;
                     simd.store(
                         chunk_mut(&mut decoded.scales, at),
-                        B::scale(simd, head, group, half),
+                        B::scale(simd, scale, head, group, half),
                     );
                     if B::MINIMUMS {
                         simd.store(
                             chunk_mut(&mut decoded.minimums, at),
-                            B::minimum(simd, head, group, half),
+                            B::minimum(simd, minimum, head, group, half),
                         );
                     }
                     half += 1;

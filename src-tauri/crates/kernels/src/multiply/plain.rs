@@ -3,25 +3,38 @@
 //! Each value is one chain of multiply-adds over the inputs in order, whatever the block of sums it is computed in: a row's
 //! bits depend neither on other rows nor on threads.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::{FEW_ROWS, Panels};
 use crate::matrix::{PANEL, Plain};
-use crate::simd::Simd;
+use crate::simd::{Simd, Work};
 
 /// Inputs after which the sums of many rows rest in memory, so that this much of a few panels stays in the first cache.
 const DEPTH: usize = 512;
 
+/// The work of one task with plain numbers of one format.
+///
 /// Registers hold a block of sums, panels × rows. Few rows take more panels, so that there are enough independent chains to
 /// hide an addition's latency; many rows take more rows, so that a register of weights is used often.
-#[inline(always)]
-pub(super) fn multiply<S: Simd, P: Plain>(simd: S, task: &Panels) {
-    let few = task.input.rows.len() <= FEW_ROWS;
-    match (few, S::REGISTERS >= 32) {
-        (true, true) => blocks::<S, P, 4, 4>(simd, task, usize::MAX),
-        (true, false) => blocks::<S, P, 4, 1>(simd, task, usize::MAX),
-        (false, true) => blocks::<S, P, 2, 12>(simd, task, DEPTH),
-        (false, false) => blocks::<S, P, 1, 6>(simd, task, DEPTH),
+pub(super) struct PlainPanels<'a, P> {
+    pub(super) task: Panels<'a>,
+    pub(super) format: PhantomData<P>,
+}
+
+impl<P: Plain> Work for PlainPanels<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let task = &self.task;
+        let few = task.input.rows.len() <= FEW_ROWS;
+        match (few, S::REGISTERS >= 32) {
+            (true, true) => blocks::<S, P, 4, 4>(simd, task, usize::MAX),
+            (true, false) => blocks::<S, P, 4, 1>(simd, task, usize::MAX),
+            (false, true) => blocks::<S, P, 2, 12>(simd, task, DEPTH),
+            (false, false) => blocks::<S, P, 1, 6>(simd, task, DEPTH),
+        }
     }
 }
 

@@ -40,6 +40,18 @@ pub(super) struct QuantizedRow<'a> {
     pub(super) sums: &'a [i32],
 }
 
+impl QuantizedRow<'_> {
+    /// Some of its groups.
+    #[inline(always)]
+    pub(super) fn groups(&self, start: usize, count: usize) -> Self {
+        Self {
+            codes: &self.codes[start * GROUP..][..count * GROUP],
+            scales: &self.scales[start..][..count],
+            sums: &self.sums[2 * start..][..2 * count],
+        }
+    }
+}
+
 impl QuantizedRows {
     /// Rounds `x`, rows of `inputs` values, a multiple of 32.
     pub(super) fn fill(&mut self, path: Path, pool: &Pool, x: &[f32], inputs: usize) {

@@ -12,6 +12,7 @@ use std::ops::Range;
 use quantized_rows::QuantizedRows;
 
 use crate::matrix::{Blocks, Matrix, PANEL, Plain, WeightFormat, for_format};
+use crate::buffers::TaskBuffers;
 use crate::output::Output;
 use crate::simd::{Simd, Work};
 use crate::{Path, Pool};
@@ -28,7 +29,8 @@ const TASK_BYTES: usize = 64 << 10;
 pub struct Scratch {
     quantized: QuantizedRows,
     #[cfg(target_arch = "x86_64")]
-    tiles: crate::TileRows,
+    pub(crate) tiles: crate::TileRows,
+    pub(crate) buffers: TaskBuffers,
 }
 
 /// One of the products of a [`multiply`].

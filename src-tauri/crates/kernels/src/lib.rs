@@ -8,8 +8,11 @@ mod activation;
 mod adamw;
 mod aligned;
 mod attention;
+mod bf16;
+mod buffers;
 mod compute;
 mod cross_entropy;
+mod dense;
 mod elementwise;
 mod instruction_set;
 mod limits;
@@ -37,9 +40,13 @@ pub use attention::{
     Attention, AttentionBackward, AttentionGradients, AttentionScratch, ElementType, Floats,
     KeyValueShape, KeyValueStore, Scoring, StoreFull,
 };
+pub use bf16::{narrow_to_bf16, widen_bf16};
 pub use compute::{Compute, KERNELS_VARIABLE};
 pub use cross_entropy::{
     StreamedCrossEntropy, Targets, cross_entropy, cross_entropy_with_gradient,
+};
+pub use dense::{
+    DenseProduct, Operand, Precision, TransposedProduct, multiply_dense, multiply_transposed,
 };
 pub use elementwise::{add, add_bias, add_scaled, scale};
 pub use instruction_set::{InstructionSet, usable_instruction_sets};
@@ -49,6 +56,7 @@ pub use matrix::{Int4Group, Matrix, UnknownFormat, WeightFormat};
 pub use measure::{Figure, measure_products};
 pub use multiply::{FEW_ROWS, Product, Scratch, multiply, rounds_to_bf16};
 pub use norm::{Norm, NormBackward, NormKind, add_column_sums};
+pub use output::Sums;
 pub use path::{Path, PathError, PathName};
 pub use pool::Pool;
 pub use rotary::{HeadRows, RotaryPairing, RotaryTable, Turn};
@@ -57,4 +65,4 @@ pub use simd::{Avx2, Avx512};
 pub use simd::{LANES, Portable, Simd, Work};
 pub use softmax::softmax;
 #[cfg(target_arch = "x86_64")]
-pub use tiles::{Amx, Bf16Dots, Bf16Product, Sums, TileKernel, TileRows, multiply_bf16};
+pub use tiles::{Amx, Bf16Dots, Bf16Product, TileKernel, TileRows, multiply_bf16};

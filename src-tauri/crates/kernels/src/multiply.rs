@@ -14,6 +14,7 @@ use codes::CodePanels;
 use plain::PlainPanels;
 use quantized_rows::QuantizedRows;
 
+use crate::buffers::TaskBuffers;
 use crate::matrix::{Matrix, PANEL, WeightFormat, for_format};
 use crate::output::Output;
 use crate::simd::Simd;
@@ -31,7 +32,8 @@ const TASK_BYTES: usize = 64 << 10;
 pub struct Scratch {
     quantized: QuantizedRows,
     #[cfg(target_arch = "x86_64")]
-    tiles: crate::TileRows,
+    pub(crate) tiles: crate::TileRows,
+    pub(crate) buffers: TaskBuffers,
 }
 
 /// One of the products of a [`multiply`].

@@ -2,6 +2,15 @@
 
 use std::marker::PhantomData;
 
+/// What becomes of the values in the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sums {
+    /// They are overwritten.
+    Overwrite,
+    /// The sums begin with them.
+    Add,
+}
+
 /// A row-major matrix that tasks write different columns or rows of.
 #[derive(Debug)]
 pub(crate) struct Output<'a> {

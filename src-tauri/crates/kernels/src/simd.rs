@@ -69,6 +69,23 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn sqrt(self, a: Self::F) -> Self::F;
     /// Without its sign.
     fn abs(self, a: Self::F) -> Self::F;
+    /// The columns of a square of sixteen rows.
+    #[inline(always)]
+    fn transpose(self, rows: [Self::F; LANES]) -> [Self::F; LANES] {
+        let mut square = [[0.0; LANES]; LANES];
+        for (lanes, row) in square.iter_mut().zip(rows) {
+            self.store(lanes, row);
+        }
+        let mut columns = rows;
+        for (index, column) in columns.iter_mut().enumerate() {
+            let mut lanes = [0.0; LANES];
+            for (lane, row) in lanes.iter_mut().zip(&square) {
+                *lane = row[index];
+            }
+            *column = self.load(&lanes);
+        }
+        columns
+    }
     /// Lanes 0 and 1 exchanged, 2 and 3, and so on.
     fn swap_neighbours(self, a: Self::F) -> Self::F;
     /// All lanes added: halves onto halves, 8 + 8, 4 + 4, 2 + 2, 1 + 1.

@@ -25,7 +25,7 @@ use crate::instruction_set::amx::tiles_usable;
 use crate::{Avx512, Path};
 
 pub(crate) use amx::Configured;
-pub use product::{Bf16Product, Sums, multiply_bf16};
+pub use product::{Bf16Product, multiply_bf16};
 pub(crate) use product::{Panels, Product};
 pub use rows::TileRows;
 

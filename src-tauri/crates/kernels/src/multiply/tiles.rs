@@ -9,8 +9,8 @@ use crate::matrix::{
 };
 use crate::output::Output;
 use crate::simd::{Simd, Work, chunk_mut};
-use crate::tiles::{self, Bf16Product, Panels, Sums, TILE_DEPTH, multiply_bf16};
-use crate::{Aligned, Path, Pool, TileKernel, TileRows};
+use crate::tiles::{self, Bf16Product, Panels, TILE_DEPTH, multiply_bf16};
+use crate::{Aligned, Path, Pool, Sums, TileKernel, TileRows};
 
 /// Panels that a task decodes and multiplies at a time: what the tile kernels take side by side.
 const PANELS: usize = 2;

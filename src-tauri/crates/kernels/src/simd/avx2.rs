@@ -76,6 +76,41 @@ impl Avx2 {
     }
 }
 
+impl Avx2 {
+    /// The columns of a square of eight rows.
+    #[inline(always)]
+    fn transpose_eight(self, rows: [__m256; 8]) -> [__m256; 8] {
+        instructions! {
+            // Squares of four within each 128 bits: register `4g + c` holds column `c` (and 4 + c) of rows `4g .. 4g+4`.
+            let mut fours = rows;
+            let mut first = 0;
+            while first < 8 {
+                let low = [
+                    _mm256_castps_pd(_mm256_unpacklo_ps(rows[first], rows[first + 1])),
+                    _mm256_castps_pd(_mm256_unpacklo_ps(rows[first + 2], rows[first + 3])),
+                ];
+                let high = [
+                    _mm256_castps_pd(_mm256_unpackhi_ps(rows[first], rows[first + 1])),
+                    _mm256_castps_pd(_mm256_unpackhi_ps(rows[first + 2], rows[first + 3])),
+                ];
+                fours[first] = _mm256_castpd_ps(_mm256_unpacklo_pd(low[0], low[1]));
+                fours[first + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low[0], low[1]));
+                fours[first + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high[0], high[1]));
+                fours[first + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high[0], high[1]));
+                first += 4;
+            }
+            let mut columns = fours;
+            let mut column = 0;
+            while column < 4 {
+                columns[column] = _mm256_permute2f128_ps::<0x20>(fours[column], fours[4 + column]);
+                columns[4 + column] = _mm256_permute2f128_ps::<0x31>(fours[column], fours[4 + column]);
+                column += 1;
+            }
+            columns
+        }
+    }
+}
+
 impl Simd for Avx2 {
     type F = [__m256; 2];
     type I = [__m256i; 2];
@@ -136,6 +171,35 @@ impl Simd for Avx2 {
     fn abs(self, a: Self::F) -> Self::F {
         let sign = instructions!([_mm256_set1_ps(-0.0); 2]);
         both!(_mm256_andnot_ps(sign, a))
+    }
+    #[inline(always)]
+    fn transpose(self, rows: [Self::F; LANES]) -> [Self::F; LANES] {
+        let mut columns = rows;
+        let mut upper = 0;
+        while upper < 2 {
+            let mut half = 0;
+            while half < 2 {
+                let first = 8 * upper;
+                let square = self.transpose_eight([
+                    rows[first][half],
+                    rows[first + 1][half],
+                    rows[first + 2][half],
+                    rows[first + 3][half],
+                    rows[first + 4][half],
+                    rows[first + 5][half],
+                    rows[first + 6][half],
+                    rows[first + 7][half],
+                ]);
+                let mut column = 0;
+                while column < 8 {
+                    columns[8 * half + column][upper] = square[column];
+                    column += 1;
+                }
+                half += 1;
+            }
+            upper += 1;
+        }
+        columns
     }
     #[inline(always)]
     fn swap_neighbours(self, a: Self::F) -> Self::F {

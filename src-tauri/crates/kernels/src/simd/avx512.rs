@@ -114,6 +114,48 @@ impl Simd for Avx512 {
         instructions!(_mm512_abs_ps(a))
     }
     #[inline(always)]
+    fn transpose(self, rows: [Self::F; LANES]) -> [Self::F; LANES] {
+        instructions! {
+            // Squares of four within each 128 bits: register `4g + c` holds column `c` (and 4 + c …) of rows `4g .. 4g+4`.
+            let mut fours = rows;
+            let mut first = 0;
+            while first < LANES {
+                let low = [
+                    _mm512_castps_pd(_mm512_unpacklo_ps(rows[first], rows[first + 1])),
+                    _mm512_castps_pd(_mm512_unpacklo_ps(rows[first + 2], rows[first + 3])),
+                ];
+                let high = [
+                    _mm512_castps_pd(_mm512_unpackhi_ps(rows[first], rows[first + 1])),
+                    _mm512_castps_pd(_mm512_unpackhi_ps(rows[first + 2], rows[first + 3])),
+                ];
+                fours[first] = _mm512_castpd_ps(_mm512_unpacklo_pd(low[0], low[1]));
+                fours[first + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low[0], low[1]));
+                fours[first + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high[0], high[1]));
+                fours[first + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high[0], high[1]));
+                first += 4;
+            }
+            // Then a square of four by four such parts.
+            let mut columns = fours;
+            let mut column = 0;
+            while column < 4 {
+                let even = [
+                    _mm512_shuffle_f32x4::<0x88>(fours[column], fours[4 + column]),
+                    _mm512_shuffle_f32x4::<0x88>(fours[8 + column], fours[12 + column]),
+                ];
+                let odd = [
+                    _mm512_shuffle_f32x4::<0xdd>(fours[column], fours[4 + column]),
+                    _mm512_shuffle_f32x4::<0xdd>(fours[8 + column], fours[12 + column]),
+                ];
+                columns[column] = _mm512_shuffle_f32x4::<0x88>(even[0], even[1]);
+                columns[4 + column] = _mm512_shuffle_f32x4::<0x88>(odd[0], odd[1]);
+                columns[8 + column] = _mm512_shuffle_f32x4::<0xdd>(even[0], even[1]);
+                columns[12 + column] = _mm512_shuffle_f32x4::<0xdd>(odd[0], odd[1]);
+                column += 1;
+            }
+            columns
+        }
+    }
+    #[inline(always)]
     fn swap_neighbours(self, a: Self::F) -> Self::F {
         instructions!(_mm512_permute_ps::<0b10_11_00_01>(a))
     }

@@ -13,8 +13,9 @@
 
 use std::arch::asm;
 
-use super::product::{Product, Sums};
+use super::product::Product;
 use super::{Amx, TILE, TILE_ROWS};
+use crate::Sums;
 use crate::output::Output;
 
 /// Bytes of the next panels that are brought nearer for each tile of depth: eight pairs of row blocks bring in two panels.

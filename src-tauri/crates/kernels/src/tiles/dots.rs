@@ -8,8 +8,9 @@
 
 use std::arch::x86_64::*;
 
-use super::product::{Product, Sums};
+use super::product::Product;
 use super::{Bf16Dots, TILE, TILE_DEPTH, TILE_ROWS};
+use crate::Sums;
 use crate::output::Output;
 
 /// Rows at a time: half a block.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{TILE_DEPTH, TILE_ROWS, TileKernel, TileRows, amx, dots};
-use crate::Pool;
 use crate::output::Output;
+use crate::{Pool, Sums};
 
 /// Row blocks of one task: 256 rows. Over the depth below they are 1 MB, half of an AMX processor's second-level cache.
 const TASK_ROW_BLOCKS: usize = 16;
@@ -12,15 +12,6 @@ const TASK_ROW_BLOCKS: usize = 16;
 const AMX_DEPTH: usize = 2048;
 /// Tasks for each thread, so that a slower one can be helped.
 const TASKS_PER_THREAD: usize = 4;
-
-/// What becomes of the values in the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sums {
-    /// They are overwritten.
-    Overwrite,
-    /// The sums begin with them.
-    Add,
-}
 
 /// Panels of sixteen outputs, over a range of the depth.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{TILE, TILE_DEPTH, TILE_ROWS};
+use crate::elementwise::load_or_pad;
 use crate::simd::{LANES, at, chunk_mut};
 use crate::{Aligned, Path, Pool, Simd, Work};
 
@@ -42,11 +43,7 @@ impl TileRows {
             rows.checked_mul(inputs),
             "rows are as long as they say"
         );
-        (self.rows, self.inputs) = (rows, inputs);
-        let length = self.row_blocks() * TILE_ROWS * self.depth();
-        if self.values.len() < length {
-            self.values = Aligned::zeroed(length);
-        }
+        let length = self.resize(rows, inputs);
         if length == 0 {
             return;
         }
@@ -56,6 +53,52 @@ impl TileRows {
             let x = &x[first * inputs..rows.min(first + TILE_ROWS) * inputs];
             path.run(PackBlock { x, inputs, tiles });
         });
+    }
+
+    /// The same of x that lies with rows and columns exchanged, (inputs, rows).
+    ///
+    /// # Panics
+    /// When x has another length.
+    pub fn pack_transposed(
+        &mut self,
+        path: Path,
+        pool: &Pool,
+        x: &[f32],
+        rows: usize,
+        inputs: usize,
+    ) {
+        /// Blocks of a task: 256 bytes of each line of x.
+        const BLOCKS: usize = 4;
+        assert_eq!(
+            Some(x.len()),
+            rows.checked_mul(inputs),
+            "rows are as long as they say"
+        );
+        let length = self.resize(rows, inputs);
+        if length == 0 {
+            return;
+        }
+        let block_length = TILE_ROWS * self.depth();
+        let step = BLOCKS * block_length;
+        pool.pieces(&mut self.values[..length], step, |number, tiles| {
+            path.run(PackColumns {
+                x,
+                rows,
+                first: number * BLOCKS * TILE_ROWS,
+                block_length,
+                tiles,
+            });
+        });
+    }
+
+    /// Room for so many values; gives how many they are with their padding.
+    fn resize(&mut self, rows: usize, inputs: usize) -> usize {
+        (self.rows, self.inputs) = (rows, inputs);
+        let length = self.row_blocks() * TILE_ROWS * self.depth();
+        if self.values.len() < length {
+            self.values = Aligned::zeroed(length);
+        }
+        length
     }
 
     /// How many rows.
@@ -120,6 +163,48 @@ impl Work for PackBlock<'_> {
         }
         for tile in self.tiles.chunks_exact_mut(TILE) {
             tile[rows * TILE_DEPTH..].fill(0);
+        }
+    }
+}
+
+/// Sixteen columns, or several times as many, into their tiles.
+struct PackColumns<'a> {
+    x: &'a [f32],
+    /// Of the tiles: columns of x.
+    rows: usize,
+    first: usize,
+    block_length: usize,
+    tiles: &'a mut [u16],
+}
+
+impl Work for PackColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let inputs = self.x.len() / self.rows;
+        // What lies beside each other in memory is read at a time: all blocks, then the next of the depth.
+        let mut step = 0;
+        while step < self.block_length / TILE_ROWS {
+            for (index, tiles) in self.tiles.chunks_exact_mut(self.block_length).enumerate() {
+                let column = self.first + index * TILE_ROWS;
+                let mut square = [simd.splat(0.0); LANES];
+                let mut line = 0;
+                while line < LANES && step + line < inputs {
+                    let x = &self.x[(step + line) * self.rows..][..self.rows];
+                    square[line] = load_or_pad(simd, x, column, 0.0);
+                    line += 1;
+                }
+                let square = simd.transpose(square);
+                let tile = &mut tiles[step / TILE_DEPTH * TILE..][..TILE];
+                let mut row = 0;
+                while row < TILE_ROWS {
+                    let place = row * TILE_DEPTH + step % TILE_DEPTH;
+                    simd.store_bf16(chunk_mut(tile, place), square[row]);
+                    row += 1;
+                }
+            }
+            step += LANES;
         }
     }
 }

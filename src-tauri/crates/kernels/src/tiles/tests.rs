@@ -4,7 +4,7 @@ use half::bf16;
 
 use super::*;
 use crate::output::Output;
-use crate::{Aligned, Pool};
+use crate::{Aligned, Pool, Sums};
 
 /// A kernel, a path to pack with, and whether it is emulated.
 struct Candidate {

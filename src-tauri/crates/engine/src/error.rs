@@ -157,9 +157,11 @@ fn kind_of_model(error: &ModelError) -> EngineErrorKind {
             FileErrorKind::Damaged | FileErrorKind::Changed | FileErrorKind::Io => Kind::Damaged,
         },
         ModelError::ContextExceeded { .. } => Kind::ContextFull,
-        ModelError::EmptyInput | ModelError::Sampling { .. } | ModelError::Kernels(_) => {
-            Kind::Request
-        }
+        ModelError::EmptyInput
+        | ModelError::Sampling { .. }
+        | ModelError::Kernels(_)
+        | ModelError::Lora(_)
+        | ModelError::QuantizedTraining { .. } => Kind::Request,
         ModelError::LogitsNotFinite | ModelError::Entropy | ModelError::Compute(_) => {
             Kind::Generation
         }
@@ -200,6 +202,10 @@ fn remedy_of_model(error: &ModelError) -> &'static str {
         ModelError::Sampling { .. } => "Set the sampler back to its defaults.",
         ModelError::Kernels(_) => {
             "Unset NEURALCHAT_KERNELS, or set it to a path that this machine has."
+        }
+        ModelError::Lora(_) => "Change the adapter's settings.",
+        ModelError::QuantizedTraining { .. } => {
+            "Choose LoRA, or a model whose weights are not quantised."
         }
         ModelError::Entropy => "Set a seed in the sampler settings.",
         ModelError::Compute(_) => {

@@ -139,6 +139,15 @@ pub enum ModelError {
     /// The kernels asked for are not those of this machine.
     #[error("{0}.")]
     Kernels(#[from] nc_kernels::PathError),
+    /// Adapters that do not fit the model.
+    #[error("The adapter is not possible: {0}.")]
+    Lora(#[from] crate::LoraError),
+    /// Quantised weights cannot learn as a whole.
+    #[error("Weights in {format} cannot be trained in full, only with an adapter beside them.")]
+    QuantizedTraining {
+        /// What they are stored as.
+        format: String,
+    },
     /// candle could not compute.
     #[error("The computation failed: {0}.")]
     Compute(#[from] candle_core::Error),

@@ -17,6 +17,7 @@ mod random;
 mod rotary;
 mod sampler;
 mod spec;
+mod training;
 pub mod twin;
 mod weights;
 mod workspace;
@@ -37,4 +38,8 @@ pub use sampler::{Sampler, Sampling};
 pub use spec::{
     AttentionShape, DecoderSpec, LayerTensor, Mlp, MlpKind, Norm, Pairing, Positions, Rotary,
     RotaryScaling, TensorRole,
+};
+pub use training::{
+    Lora, LoraError, Method, MicroBatch, Objective, ParameterRole, ParameterTensor, Site,
+    StepOptions, TrainingDecoder,
 };

@@ -272,7 +272,7 @@ impl ModelFiles {
     }
 
     /// What these files call a tensor.
-    pub(crate) fn tensor_name(&self, role: TensorRole) -> String {
+    pub fn tensor_name(&self, role: TensorRole) -> String {
         match &self.weights {
             Weights::Safetensors(_) => (self.family.checkpoint_name)(role),
             Weights::Gguf(_) => (self.family.gguf_name)(role),

@@ -12,7 +12,7 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
 
-pub(crate) use columns::{Columns, Fill};
+pub(crate) use columns::{Columns, Fill, PanelNumber};
 
 use crate::{Matrix, Path, Pool, Scratch, Sums};
 
@@ -166,6 +166,23 @@ pub fn multiply_transposed(
         _ => Precision::Bf16,
     };
     share.multiply(path, pool, scratch, precision, dx);
+}
+
+/// `y = x · Wᵀ` in f32, for weights of any format and many rows.
+pub(crate) fn multiply_many_rows(
+    path: Path,
+    pool: &Pool,
+    scratch: &mut Scratch,
+    x: Operand,
+    matrix: &Matrix,
+    y: &mut [f32],
+) {
+    let share = Share {
+        left: x,
+        right: Columns::WeightsAsPacked(matrix),
+        sums: Sums::Overwrite,
+    };
+    share.multiply(path, pool, scratch, Precision::F32, y);
 }
 
 /// What is multiplied, whatever the right side is made of.

@@ -10,6 +10,7 @@ mod pack;
 mod plain;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use blocks::{
     Blocks, GROUP, REGISTERS, codes, decode_register, for_groups, group_bytes, panel_block_bytes,
@@ -18,8 +19,9 @@ pub(crate) use blocks::{
 pub(crate) use formats::*;
 pub(crate) use plain::Plain;
 
+use crate::dense::{Columns, Fill, PanelNumber};
 use crate::simd::{LANES, Portable};
-use crate::{Aligned, Pool};
+use crate::{Aligned, Operand, Path, Pool};
 
 /// Outputs of a panel.
 pub(crate) const PANEL: usize = LANES;
@@ -266,7 +268,7 @@ impl Matrix {
             .next_multiple_of(PANEL)
             .max(PANEL);
         let mut source = Aligned::zeroed(rows_at_once.min(outputs) * row_bytes);
-        let finite = std::sync::atomic::AtomicBool::new(true);
+        let finite = AtomicBool::new(true);
         for first in (0..outputs).step_by(rows_at_once) {
             let rows = first..outputs.min(first + rows_at_once);
             let source = &mut source[..rows.len() * row_bytes];
@@ -283,7 +285,7 @@ impl Matrix {
                 let sound = for_format!(format, plain: P => pack::plain::<P>(rows, inputs, panel),
                     blocks: B => pack::blocks::<B>(rows, row_bytes, panel));
                 if !sound {
-                    finite.store(false, std::sync::atomic::Ordering::Relaxed);
+                    finite.store(false, Ordering::Relaxed);
                 }
             });
         }
@@ -319,6 +321,65 @@ impl Matrix {
         match packed {
             Ok(matrix) => matrix,
         }
+    }
+
+    /// Packs rows of f32 numbers, `(outputs, inputs)`, as [`WeightFormat::F32`] or rounded to [`WeightFormat::Bf16`].
+    ///
+    /// # Panics
+    /// When the format is another one, or `rows` has another length.
+    pub fn from_f32(
+        path: Path,
+        pool: &Pool,
+        format: WeightFormat,
+        (outputs, inputs): (usize, usize),
+        rows: &[f32],
+    ) -> Self {
+        let mut matrix = Self {
+            format,
+            outputs,
+            inputs,
+            finite: true,
+            panels: Aligned::zeroed(format.packed_bytes(outputs, inputs)),
+        };
+        matrix.repack(path, pool, rows);
+        matrix
+    }
+
+    /// Takes over other weights, in the same memory: training changes them at every step.
+    ///
+    /// # Panics
+    /// As [`Matrix::from_f32`].
+    pub fn repack(&mut self, path: Path, pool: &Pool, rows: &[f32]) {
+        let operand = Operand::new(rows, (self.outputs, self.inputs)).transposed();
+        self.finite = match self.format {
+            WeightFormat::F32 => self.fill::<f32>(path, pool, operand),
+            WeightFormat::Bf16 => self.fill::<u16>(path, pool, operand),
+            format => panic!("{format} weights are not made of f32 numbers in place"),
+        };
+    }
+
+    /// Fills all panels; whether all numbers are finite.
+    fn fill<T: PanelNumber>(&mut self, path: Path, pool: &Pool, operand: Operand) -> bool {
+        let panel_bytes = self.panel_bytes();
+        if panel_bytes == 0 {
+            return true;
+        }
+        let finite = AtomicBool::new(true);
+        let inputs = self.inputs;
+        pool.pieces(&mut self.panels, panel_bytes, |panel, bytes| {
+            let panels: &mut [T] = bytemuck::cast_slice_mut(bytes);
+            let fill = Fill {
+                columns: Columns::Dense(operand, 1.0),
+                first: panel * PANEL,
+                depth: 0..inputs,
+                panels: &mut *panels,
+            };
+            fill.run_on(path);
+            if !T::all_finite(panels) {
+                finite.store(false, Ordering::Relaxed);
+            }
+        });
+        finite.into_inner()
     }
 
     /// How the weights are stored.

@@ -15,6 +15,7 @@ use plain::PlainPanels;
 use quantized_rows::QuantizedRows;
 
 use crate::buffers::TaskBuffers;
+use crate::dense::{Operand, multiply_many_rows};
 use crate::matrix::{Matrix, PANEL, WeightFormat, for_format};
 use crate::output::Output;
 use crate::simd::Simd;
@@ -88,23 +89,26 @@ pub fn multiply(
     }
     let mut others: Vec<&mut Product> = Vec::with_capacity(products.len());
     #[cfg(target_arch = "x86_64")]
-    {
-        let mut packed = false;
-        for product in products {
-            let kernel = tiles::kernel(path, product.matrix.format());
-            let Some(kernel) = kernel.filter(|_| rows > FEW_ROWS) else {
-                others.push(product);
-                continue;
-            };
+    let mut packed = false;
+    for product in products {
+        let format = product.matrix.format();
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = tiles::kernel(path, format).filter(|_| rows > FEW_ROWS) {
             if !packed {
                 scratch.tiles.pack(path, pool, x, rows, inputs);
                 packed = true;
             }
-            tiles::multiply(kernel, path, pool, &scratch.tiles, product);
+            let buffers = &mut scratch.buffers;
+            tiles::multiply(kernel, (path, pool), &scratch.tiles, buffers, product);
+            continue;
         }
+        if rows > FEW_ROWS && !format.is_quantized() {
+            let x = Operand::new(x, (rows, inputs));
+            multiply_many_rows(path, pool, scratch, x, product.matrix, product.output);
+            continue;
+        }
+        others.push(product);
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    others.extend(products);
     if others
         .iter()
         .any(|product| product.matrix.format().is_quantized())
@@ -119,6 +123,11 @@ pub fn multiply(
     if matrices.is_empty() {
         return;
     }
+    let decoded_bytes = match rows > FEW_ROWS {
+        true => many_codes::buffer_bytes(&matrices),
+        false => 0,
+    };
+    let buffers = scratch.buffers.prepare(pool.threads(), decoded_bytes);
     for first in (0..rows).step_by(ROW_BLOCK) {
         let rows = first..rows.min(first + ROW_BLOCK);
         let input = Input {
@@ -131,8 +140,9 @@ pub fn multiply(
             let (index, panels) = &tasks[task];
             let (matrix, output) = (matrices[*index], &targets[*index]);
             if input.rows.len() > FEW_ROWS && matrix.format().is_quantized() {
+                let mut buffer = buffers.take();
                 for panel in panels.clone() {
-                    many_codes::multiply(path, matrix, panel, &input, output);
+                    many_codes::multiply(path, (matrix, panel), &mut buffer, &input, output);
                 }
                 return;
             }
@@ -186,26 +196,12 @@ struct Input<'a> {
 struct Target<'a>(Output<'a>);
 
 impl Target<'_> {
-    /// The sixteen values of a row and a panel as they are now, zeros past the last column.
-    #[inline(always)]
-    fn load<S: Simd>(&self, simd: S, row: usize, panel: usize) -> S::F {
-        let values = self.part(row, panel);
-        match values.as_array::<PANEL>() {
-            Some(values) => simd.load(values),
-            None => {
-                let mut all = [0.0; PANEL];
-                all[..values.len()].copy_from_slice(values);
-                simd.load(&all)
-            }
-        }
-    }
-
     /// A row's values of a panel, at most sixteen.
     #[inline(always)]
     #[allow(clippy::mut_from_ref)]
     fn part(&self, row: usize, panel: usize) -> &mut [f32] {
-        // SAFETY: a task touches its own panels' columns only, each panel belongs to one task, and `load` and `store` let
-        // go of the part before they return.
+        // SAFETY: a task touches its own panels' columns only, each panel belongs to one task, and `store` lets go
+        // of the part before it returns.
         #[allow(unsafe_code)]
         unsafe {
             self.0.row(row, panel * PANEL, PANEL)

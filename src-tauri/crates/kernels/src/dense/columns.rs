@@ -1,5 +1,6 @@
 //! The right side of a product as panels of sixteen columns.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Operand;
@@ -18,6 +19,8 @@ pub(crate) enum Columns<'a> {
     Dense(Operand<'a>, f32),
     /// Packed weights: their outputs are the depth, their inputs the columns.
     Weights(&'a Matrix),
+    /// Packed weights the other way round, as they lie: their inputs are the depth.
+    WeightsAsPacked(&'a Matrix),
 }
 
 impl Columns<'_> {
@@ -26,16 +29,19 @@ impl Columns<'_> {
         match self {
             Self::Dense(operand, _) => operand.shape(),
             Self::Weights(matrix) => (matrix.outputs(), matrix.inputs()),
+            Self::WeightsAsPacked(matrix) => (matrix.inputs(), matrix.outputs()),
         }
     }
 }
 
 /// The numbers of panels.
-pub(crate) trait PanelNumber: Number {
+pub(crate) trait PanelNumber: Number + bytemuck::Pod {
     /// The depth of a panel is a multiple of this.
     const PADDING: usize;
     /// Puts a square, one register for each of sixteen steps of depth, into a panel that may end before its last step.
     fn store<S: Simd>(simd: S, panel: &mut [Self], depth: usize, square: &[S::F; LANES]);
+    /// Whether none is infinite or not a number.
+    fn all_finite(numbers: &[Self]) -> bool;
 }
 
 /// `[depth][16]`
@@ -55,6 +61,13 @@ impl PanelNumber for f32 {
             simd.store(step, *values);
         }
     }
+
+    fn all_finite(numbers: &[f32]) -> bool {
+        // Without a way out of the loop, which lets the compiler take several at a time.
+        numbers
+            .iter()
+            .fold(true, |finite, number| finite & number.is_finite())
+    }
 }
 
 /// bfloat16: `[depth / 2][16][2]`, as the tile kernels take it.
@@ -69,6 +82,13 @@ impl PanelNumber for u16 {
             simd.store_bf16_pairs(pair, square[step], square[step + 1]);
             step += 2;
         }
+    }
+
+    fn all_finite(numbers: &[u16]) -> bool {
+        const EXPONENT: u16 = 0x7f80;
+        numbers.iter().fold(true, |finite, number| {
+            finite & (number & EXPONENT != EXPONENT)
+        })
     }
 }
 
@@ -101,14 +121,20 @@ impl<T: PanelNumber> Work for Fill<'_, '_, T> {
                 self.each::<S, _>(simd, AcrossMemory(operand, scale));
             }
             Columns::Dense(operand, scale) => self.each::<S, _>(simd, AlongMemory(operand, scale)),
-            Columns::Weights(matrix) => for_format!(matrix.format(),
-                plain: P => self.each::<S, _>(simd, PlainWeights::<P>(matrix, std::marker::PhantomData)),
-                blocks: B => self.each::<S, _>(simd, BlockWeights::<B>(matrix, std::marker::PhantomData))),
+            Columns::Weights(matrix) => self.weights(simd, (matrix, true)),
+            Columns::WeightsAsPacked(matrix) => self.weights(simd, (matrix, false)),
         }
     }
 }
 
 impl<T: PanelNumber> Fill<'_, '_, T> {
+    #[inline(always)]
+    fn weights<S: Simd>(self, simd: S, (matrix, turned): (&Matrix, bool)) {
+        for_format!(matrix.format(),
+            plain: P => self.each::<S, _>(simd, Weights { matrix, turned, format: PlainInputs::<P>(PhantomData) }),
+            blocks: B => self.each::<S, _>(simd, Weights { matrix, turned, format: BlockInputs::<B>(PhantomData) }));
+    }
+
     #[inline(always)]
     fn each<S: Simd, Q: Squares>(self, simd: S, squares: Q) {
         let padded = self.depth.len().next_multiple_of(T::PADDING);
@@ -189,54 +215,74 @@ impl Squares for AcrossMemory<'_> {
     }
 }
 
-/// A panel of weights holds sixteen of the depth side by side.
-struct PlainWeights<'a, P>(&'a Matrix, std::marker::PhantomData<P>);
+/// Packed weights, with outputs and inputs exchanged or as they lie.
+struct Weights<'a, Q> {
+    matrix: &'a Matrix,
+    turned: bool,
+    format: Q,
+}
 
-impl<P: Plain> Squares for PlainWeights<'_, P> {
+impl<Q: Inputs> Squares for Weights<'_, Q> {
     #[inline(always)]
     fn square<S: Simd>(&self, simd: S, (depth, _): (usize, usize), column: usize) -> [S::F; LANES] {
-        let panel = depth / PANEL;
-        let numbers = P::numbers(self.0.panels(panel..panel + 1));
-        let steps = numbers.len() / (PANEL * P::STEP);
-        let mut inputs = [simd.splat(0.0); LANES];
-        let mut index = 0;
-        while index < LANES {
-            let step = (column + index) / P::STEP;
-            if step < steps {
-                let [first, second] = P::load(simd, numbers, step);
-                inputs[index] = first;
-                if P::STEP == 2 {
-                    inputs[index + 1] = second;
-                }
-            }
-            index += P::STEP;
+        if !self.turned {
+            return self.format.load(simd, self.matrix, column / PANEL, depth);
         }
+        let inputs = self.format.load(simd, self.matrix, depth / PANEL, column);
         simd.transpose(inputs)
     }
 }
 
-/// The same, of blocks.
-struct BlockWeights<'a, B>(&'a Matrix, std::marker::PhantomData<B>);
+/// How a format's weights are read.
+trait Inputs {
+    /// Sixteen inputs, from a multiple of sixteen on, of a panel's sixteen outputs; zeros past the last input.
+    fn load<S: Simd>(&self, simd: S, matrix: &Matrix, panel: usize, first: usize) -> [S::F; LANES];
+}
 
-impl<B: Blocks> Squares for BlockWeights<'_, B> {
+struct PlainInputs<P>(PhantomData<P>);
+
+impl<P: Plain> Inputs for PlainInputs<P> {
     #[inline(always)]
-    fn square<S: Simd>(&self, simd: S, (depth, _): (usize, usize), column: usize) -> [S::F; LANES] {
+    fn load<S: Simd>(&self, simd: S, matrix: &Matrix, panel: usize, first: usize) -> [S::F; LANES] {
+        let numbers = P::numbers(matrix.panels(panel..panel + 1));
+        let steps = numbers.len() / (PANEL * P::STEP);
         let mut inputs = [simd.splat(0.0); LANES];
-        if column >= self.0.inputs() {
+        let mut index = 0;
+        while index < LANES {
+            let step = (first + index) / P::STEP;
+            if step < steps {
+                let [one, two] = P::load(simd, numbers, step);
+                inputs[index] = one;
+                if P::STEP == 2 {
+                    inputs[index + 1] = two;
+                }
+            }
+            index += P::STEP;
+        }
+        inputs
+    }
+}
+
+struct BlockInputs<B>(PhantomData<B>);
+
+impl<B: Blocks> Inputs for BlockInputs<B> {
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S, matrix: &Matrix, panel: usize, first: usize) -> [S::F; LANES] {
+        let mut inputs = [simd.splat(0.0); LANES];
+        if first >= matrix.inputs() {
             return inputs;
         }
-        let panel = depth / PANEL;
-        let group = column / GROUP;
+        let group = first / GROUP;
         let bytes = panel_block_bytes::<B>();
-        let block = &self.0.panels(panel..panel + 1)[group / B::GROUPS * bytes..][..bytes];
+        let block = &matrix.panels(panel..panel + 1)[group / B::GROUPS * bytes..][..bytes];
         let (head, groups) = block.split_at(B::HEAD_BYTES);
         let group = group % B::GROUPS;
         let codes = codes::<S, B>(simd, &groups[group * group_bytes(B::BITS)..]);
-        let second = !column.is_multiple_of(GROUP);
+        let upper = !first.is_multiple_of(GROUP);
         let mut register = 0;
         while register < 4 {
             // Both halves are named by constants, so that registers stay registers.
-            let weights = match second {
+            let weights = match upper {
                 false => decode_register::<S, B>(simd, head, group, (register, codes[register])),
                 true => {
                     let register = register + 4;
@@ -250,6 +296,6 @@ impl<B: Blocks> Squares for BlockWeights<'_, B> {
             }
             register += 1;
         }
-        simd.transpose(inputs)
+        inputs
     }
 }

@@ -142,8 +142,7 @@ impl Work for CopyRows<'_, '_> {
                 let mut index = 0;
                 while index < LANES && step + index < self.length {
                     let from = self.from.memory_row(self.start + step + index);
-                    let values =
-                        crate::elementwise::load_or_pad(simd, from, self.row + first, 0.0);
+                    let values = crate::elementwise::load_or_pad(simd, from, self.row + first, 0.0);
                     square[index] = values;
                     index += 1;
                 }

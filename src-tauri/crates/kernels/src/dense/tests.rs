@@ -285,3 +285,44 @@ fn an_infinite_gradient_spoils_its_own_row_only() {
         }
     }
 }
+
+#[test]
+fn matrices_are_repacked_as_they_are_packed() {
+    for path in paths() {
+        for format in [WeightFormat::F32, WeightFormat::Bf16] {
+            for (outputs, inputs) in [(0, 5), (5, 0), (1, 1), (17, 35), (35, 17), (48, 96)] {
+                for threads in [1, 3] {
+                    let pool = Pool::new(threads);
+                    let mut numbers = Numbers((outputs * 100 + inputs) as u64);
+                    let mut rows = numbers.many(outputs * inputs, 1.0);
+                    let mut matrix =
+                        Matrix::from_f32(path, &pool, format, (outputs, inputs), &rows);
+                    for round in 0..2 {
+                        let bytes: Vec<u8> = match format {
+                            WeightFormat::F32 => bytemuck::cast_slice(&rows).to_vec(),
+                            _ => rows
+                                .iter()
+                                .flat_map(|w| bf16::from_f32(*w).to_le_bytes())
+                                .collect(),
+                        };
+                        let packed = Matrix::from_bytes(format, (outputs, inputs), &pool, &bytes);
+                        let panels = 0..packed.panel_count();
+                        let name = format!("{format} on {path}: ({outputs}, {inputs}), {round}");
+                        assert_eq!(
+                            matrix.panels(panels.clone()),
+                            packed.panels(panels),
+                            "{name}"
+                        );
+                        assert_eq!(matrix.is_finite(), packed.is_finite(), "{name}");
+                        // Other weights, the last of which no bfloat16 number is near enough to.
+                        rows = numbers.many(outputs * inputs, 3.0);
+                        if let Some(last) = rows.last_mut() {
+                            *last = f32::MAX;
+                        }
+                        matrix.repack(path, &pool, &rows);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -14,10 +14,31 @@ use crate::simd::{Simd, Work, at, chunk_mut};
 const ROWS: usize = 8;
 /// Bytes of a group's codes, one to a byte.
 const GROUP_BYTES: usize = REGISTERS * 64;
+/// Bytes of a group's scales at most: two for each row.
+const SCALES_BYTES: usize = 2 * PANEL * size_of::<f32>();
 
-/// All rows of the input with one panel of codes.
-pub(super) fn multiply(path: Path, matrix: &Matrix, panel: usize, input: &Input, output: &Target) {
-    let decoded = path.run(Decode { matrix, panel });
+/// Bytes that any panel of these matrices takes when it is decoded.
+pub(super) fn buffer_bytes(matrices: &[&Matrix]) -> usize {
+    let of_codes = matrices
+        .iter()
+        .filter(|matrix| matrix.format().is_quantized());
+    let groups = of_codes.map(|matrix| matrix.inputs() / GROUP).max();
+    groups.unwrap_or(0) * (GROUP_BYTES + 2 * SCALES_BYTES)
+}
+
+/// All rows of the input with one panel of codes, decoded into the buffer.
+pub(super) fn multiply(
+    path: Path,
+    (matrix, panel): (&Matrix, usize),
+    buffer: &mut [u8],
+    input: &Input,
+    output: &Target,
+) {
+    let decoded = path.run(Decode {
+        matrix,
+        panel,
+        buffer,
+    });
     // One kernel for each layout rather than for each format.
     macro_rules! run {
         ($bits:literal, $halves:literal, $minimums:literal) => {
@@ -42,54 +63,50 @@ pub(super) fn multiply(path: Path, matrix: &Matrix, panel: usize, input: &Input,
 }
 
 /// A panel, decoded.
-struct Decoded {
+struct Decoded<'a> {
     bits: u32,
     zero: i32,
     /// Scales of a group and row: 1 or 2.
     halves: usize,
     /// `(groups, registers, 64)`
-    codes: Vec<u8>,
+    codes: &'a [u8],
     /// `(groups, halves, 16)`
-    scales: Vec<f32>,
+    scales: &'a [f32],
     /// The same, where there are any.
-    minimums: Vec<f32>,
+    minimums: &'a [f32],
 }
 
 struct Decode<'a> {
     matrix: &'a Matrix,
     panel: usize,
+    buffer: &'a mut [u8],
 }
 
-impl Work for Decode<'_> {
-    type Output = Decoded;
+impl<'a> Work for Decode<'a> {
+    type Output = Decoded<'a>;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Decoded {
+    fn run<S: Simd>(self, simd: S) -> Decoded<'a> {
         for_format!(self.matrix.format(), plain: _P => unreachable!("plain numbers have no codes"),
             blocks: B => self.decode::<S, B>(simd))
     }
 }
 
-impl Decode<'_> {
+impl<'a> Decode<'a> {
     #[inline(always)]
-    fn decode<S: Simd, B: Blocks>(self, simd: S) -> Decoded {
+    fn decode<S: Simd, B: Blocks>(self, simd: S) -> Decoded<'a> {
         let halves = if B::HALVES { 2 } else { 1 };
         let groups = self.matrix.inputs() / GROUP;
-        let scales = groups * halves * PANEL;
-        let mut decoded = Decoded {
-            bits: B::BITS,
-            zero: B::ZERO,
-            halves,
-            codes: vec![0; groups * GROUP_BYTES],
-            scales: vec![0.0; scales],
-            minimums: vec![0.0; if B::MINIMUMS { scales } else { 0 }],
-        };
+        let (all_codes, rest) = self.buffer.split_at_mut(groups * GROUP_BYTES);
+        let rest: &mut [f32] = bytemuck::cast_slice_mut(rest);
+        let (scales, rest) = rest.split_at_mut(groups * halves * PANEL);
+        let minimums = &mut rest[..if B::MINIMUMS { scales.len() } else { 0 }];
         for_groups::<B>(
             self.matrix.panels(self.panel..self.panel + 1),
             |head, group, bytes, index| {
                 for (register, codes) in codes::<S, B>(simd, bytes).into_iter().enumerate() {
                     simd.store_bytes(
-                        chunk_mut(&mut decoded.codes, index * GROUP_BYTES + register * 64),
+                        chunk_mut(all_codes, index * GROUP_BYTES + register * 64),
                         codes,
                     );
                 }
@@ -98,12 +115,12 @@ impl Decode<'_> {
                 while half < halves {
                     let at = (index * halves + half) * PANEL;
                     simd.store(
-                        chunk_mut(&mut decoded.scales, at),
+                        chunk_mut(scales, at),
                         B::scale(simd, scale, head, group, half),
                     );
                     if B::MINIMUMS {
                         simd.store(
-                            chunk_mut(&mut decoded.minimums, at),
+                            chunk_mut(minimums, at),
                             B::minimum(simd, minimum, head, group, half),
                         );
                     }
@@ -111,13 +128,20 @@ impl Decode<'_> {
                 }
             },
         );
-        decoded
+        Decoded {
+            bits: B::BITS,
+            zero: B::ZERO,
+            halves,
+            codes: all_codes,
+            scales,
+            minimums,
+        }
     }
 }
 
 /// Codes of at most `BITS` bits, `HALVES` scales for each group, with minimums or without.
 struct Rows<'a, const BITS: u32, const HALVES: usize, const MINIMUMS: bool> {
-    decoded: &'a Decoded,
+    decoded: &'a Decoded<'a>,
     panel: usize,
     input: &'a Input<'a>,
     output: &'a Target<'a>,
@@ -155,9 +179,9 @@ impl<const BITS: u32, const HALVES: usize, const MINIMUMS: bool> Rows<'_, BITS, 
             let mut half = 0;
             while half < HALVES {
                 let position = (index * HALVES + half) * PANEL;
-                let scale = simd.load(at(&decoded.scales, position));
+                let scale = simd.load(at(decoded.scales, position));
                 let minimum = match MINIMUMS {
-                    true => simd.load(at(&decoded.minimums, position)),
+                    true => simd.load(at(decoded.minimums, position)),
                     false => scale,
                 };
                 let weights = Weights { scale, minimum };

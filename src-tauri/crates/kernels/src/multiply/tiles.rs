@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Product;
+use crate::buffers::TaskBuffers;
 use crate::matrix::{
     Blocks, GROUP, Matrix, PANEL, Plain, WeightFormat, decode_register, for_format, group_bytes,
     panel_block_bytes,
@@ -10,7 +11,7 @@ use crate::matrix::{
 use crate::output::Output;
 use crate::simd::{Simd, Work, chunk_mut};
 use crate::tiles::{self, Bf16Product, Panels, TILE_DEPTH, multiply_bf16};
-use crate::{Aligned, Path, Pool, Sums, TileKernel, TileRows};
+use crate::{Path, Pool, Sums, TileKernel, TileRows};
 
 /// Panels that a task decodes and multiplies at a time: what the tile kernels take side by side.
 const PANELS: usize = 2;
@@ -32,9 +33,9 @@ pub(super) fn kernel(path: Path, format: WeightFormat) -> Option<TileKernel> {
 
 pub(super) fn multiply(
     kernel: TileKernel,
-    path: Path,
-    pool: &Pool,
+    (path, pool): (Path, &Pool),
     rows: &TileRows,
+    buffers: &mut TaskBuffers,
     product: &mut Product,
 ) {
     let matrix = product.matrix;
@@ -49,8 +50,11 @@ pub(super) fn multiply(
         return multiply_bf16(kernel, pool, &product_of_panels, product.output);
     }
     let output = Output::new(product.output, rows.rows(), matrix.outputs());
+    let bytes = PANELS * PANEL * rows.depth().min(DEPTH) * size_of::<u16>();
+    let buffers = buffers.prepare(pool.threads(), bytes);
     pool.ranges(panel_count, PANELS, |panels| {
-        let mut decoded = Aligned::<u16>::zeroed(PANELS * PANEL * rows.depth().min(DEPTH));
+        let mut buffer = buffers.take();
+        let decoded: &mut [u16] = bytemuck::cast_slice_mut(&mut buffer[..bytes]);
         for start in (0..rows.depth()).step_by(DEPTH) {
             let depth = start..rows.depth().min(start + DEPTH);
             let stride = PANEL * depth.len();
@@ -67,7 +71,7 @@ pub(super) fn multiply(
                     rows,
                     row_blocks: row_block..rows.row_blocks().min(row_block + ROW_BLOCKS),
                     panels: Panels {
-                        values: &decoded,
+                        values: decoded,
                         count: panels.len(),
                         stride,
                         depth: depth.clone(),

@@ -143,6 +143,30 @@ fn arithmetic_is_that_of_plain_numbers() {
 }
 
 #[test]
+fn columns_of_a_square_become_rows() {
+    type Square = [Lanes; LANES];
+    let square: Square =
+        std::array::from_fn(|row| std::array::from_fn(|column| (100 * row + column) as f32));
+    for path in Path::all() {
+        let found = run!(path, |simd: S, square: Square| -> Square {
+            let mut rows = [simd.splat(0.0); LANES];
+            for (register, row) in rows.iter_mut().zip(square) {
+                *register = simd.load(row);
+            }
+            let mut out = [[0.0; LANES]; LANES];
+            for (row, register) in out.iter_mut().zip(simd.transpose(rows)) {
+                simd.store(row, register);
+            }
+            out
+        });
+        for (column, found) in found.iter().enumerate() {
+            let expected: Lanes = std::array::from_fn(|row| square[row][column]);
+            assert_same(path, "transpose", found, &expected);
+        }
+    }
+}
+
+#[test]
 fn sums_are_taken_by_halves() {
     let mut numbers = Numbers(2);
     for path in Path::all() {

@@ -1,7 +1,11 @@
 //! Measuring this machine's speed, for the command line.
 
+mod train;
+
 use std::ops::ControlFlow;
 use std::time::Instant;
+
+pub use train::{TrainFigures, TrainLoss, TrainMethod, TrainRequest, train};
 
 use nc_kernels::{Arithmetic, Compute, FEW_ROWS, WeightFormat, rounds_to_bf16};
 use nc_model::{
@@ -171,14 +175,6 @@ fn decoder(request: &InferRequest) -> Result<Decoder, ApiError> {
             .map_err(failed)?;
         return Ok(loaded.decoder);
     }
-    let spec = DecoderSpec::preset(&request.preset).ok_or_else(|| {
-        let message = format!("There is no preset called '{}'.", request.preset);
-        ApiError::new(
-            ErrorCode::BadRequest,
-            message,
-            "Choose llama-1.1b or llama-7b.",
-        )
-    })?;
     let weights = match request.weights.as_str() {
         "q4_k_m" => RandomWeights::Q4KM,
         name => {
@@ -191,6 +187,19 @@ fn decoder(request: &InferRequest) -> Result<Decoder, ApiError> {
             })?)
         }
     };
+    random_decoder(&request.preset, weights)
+}
+
+/// Random weights of a shape by name.
+fn random_decoder(preset: &str, weights: RandomWeights) -> Result<Decoder, ApiError> {
+    let spec = DecoderSpec::preset(preset).ok_or_else(|| {
+        let message = format!("There is no preset called '{preset}'.");
+        ApiError::new(
+            ErrorCode::BadRequest,
+            message,
+            "Choose llama-1.1b or llama-7b.",
+        )
+    })?;
     Ok(Decoder::random(spec, weights, compute()?))
 }
 

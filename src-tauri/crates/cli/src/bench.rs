@@ -1,7 +1,10 @@
 //! `bench`: how fast this machine computes, beside what it could do at most.
 
 use nc_api::ApiError;
-use nc_api::bench::{InferFigures, InferRequest, ProductFigure, infer, kernels};
+use nc_api::bench::{
+    InferFigures, InferRequest, ProductFigure, TrainFigures, TrainLoss, TrainMethod, TrainRequest,
+    infer, kernels, train,
+};
 
 use crate::output::{print, print_json};
 
@@ -40,12 +43,55 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Training steps of a model with random weights; every token is trained.
+    Train {
+        /// The model's shape: llama-1.1b or llama-7b.
+        #[arg(long, default_value = "llama-1.1b")]
+        preset: String,
+        /// What learns.
+        #[arg(long, value_enum, default_value = "lora")]
+        method: MethodName,
+        /// What it is trained for.
+        #[arg(long, value_enum, default_value = "sft")]
+        loss: LossName,
+        /// Sequences a step; for dpo, pairs.
+        #[arg(long, default_value_t = 1)]
+        batch: usize,
+        /// Tokens of a sequence.
+        #[arg(long, default_value_t = 512)]
+        seq: usize,
+        /// Steps to measure.
+        #[arg(long, default_value_t = 3)]
+        steps: usize,
+        /// Print one line of JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum MethodName {
+    /// Adapters of rank 16 on all projections of bfloat16 weights.
+    Lora,
+    /// The same, of weights of 4 bits.
+    #[value(name = "lora-4bit")]
+    Lora4Bit,
+    /// All weights.
+    Full,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum LossName {
+    /// Supervised.
+    Sft,
+    /// Preferences.
+    Dpo,
 }
 
 impl Arguments {
     pub(crate) fn json(&self) -> bool {
         match self.what {
-            What::Kernels { json } | What::Infer { json, .. } => json,
+            What::Kernels { json } | What::Infer { json, .. } | What::Train { json, .. } => json,
         }
     }
 }
@@ -77,6 +123,35 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), ApiError> {
             match json {
                 true => print_json(&figures),
                 false => print(&whole(&figures)),
+            }
+        }
+        What::Train {
+            preset,
+            method,
+            loss,
+            batch,
+            seq,
+            steps,
+            json,
+        } => {
+            let figures = train(&TrainRequest {
+                preset: preset.clone(),
+                method: match method {
+                    MethodName::Lora => TrainMethod::Lora,
+                    MethodName::Lora4Bit => TrainMethod::Lora4Bit,
+                    MethodName::Full => TrainMethod::Full,
+                },
+                loss: match loss {
+                    LossName::Sft => TrainLoss::Sft,
+                    LossName::Dpo => TrainLoss::Dpo,
+                },
+                batch: *batch,
+                sequence: *seq,
+                steps: *steps,
+            })?;
+            match json {
+                true => print_json(&figures),
+                false => print(&training(&figures)),
             }
         }
     }
@@ -119,6 +194,16 @@ fn whole(figures: &InferFigures) -> String {
         figures.paths[1],
         figures.bytes_per_token as f64 / 1e6,
         figures.load_seconds,
+        figures.peak_pss_bytes as f64 / 1e6,
+    )
+}
+
+fn training(figures: &TrainFigures) -> String {
+    format!(
+        "trains {:.1} tokens/s ({:.0} % of the arithmetic's limit; {}); memory at most {:.0} MB\n",
+        figures.tokens_per_second,
+        figures.fraction * 100.0,
+        figures.paths.join(", "),
         figures.peak_pss_bytes as f64 / 1e6,
     )
 }

@@ -1,9 +1,14 @@
 //! Fine-tuning: everything of it that needs no model.
 //!
+//! - [`Recipe`]: what a run is to do.
 //! - [`loss`]: the losses as functions of log-probabilities, each with its gradient.
 //! - [`Schedule`]: the learning rate of every step.
 
+mod error;
 pub mod loss;
+pub mod recipe;
 mod schedule;
 
+pub use error::{Result, TrainError};
+pub use recipe::Recipe;
 pub use schedule::{Schedule, ScheduleKind};

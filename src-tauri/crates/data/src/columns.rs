@@ -23,7 +23,7 @@ pub(crate) const CHOSEN: Names = &["chosen", "chatgpt"];
 pub(crate) const REJECTED: Names = &["rejected", "llama2-13b-chat"];
 
 /// The column's value under the first of its names that the row has.
-pub(crate) fn find<'r>(row: &'r Row, names: Names) -> Option<&'r Value> {
+pub(crate) fn find(row: &Row, names: Names) -> Option<&Value> {
     names.iter().find_map(|&name| row.get(name))
 }
 
@@ -32,12 +32,12 @@ pub(crate) fn has(row: &Row, names: Names) -> bool {
 }
 
 /// A column that must be there.
-pub(crate) fn need<'r>(row: &'r Row, names: Names) -> Result<&'r Value, Refusal> {
+pub(crate) fn need(row: &Row, names: Names) -> Result<&Value, Refusal> {
     find(row, names).ok_or(Refusal::MissingColumn(names[0]))
 }
 
 /// A column that must hold a text that says something.
-pub(crate) fn text<'r>(row: &'r Row, names: Names) -> Result<&'r str, Refusal> {
+pub(crate) fn text(row: &Row, names: Names) -> Result<&str, Refusal> {
     match need(row, names)? {
         Value::String(text) if text.trim().is_empty() => Err(Refusal::Empty(names[0])),
         Value::String(text) => Ok(text),
@@ -47,7 +47,7 @@ pub(crate) fn text<'r>(row: &'r Row, names: Names) -> Result<&'r str, Refusal> {
 }
 
 /// A column that may be missing, null or empty.
-pub(crate) fn optional_text<'r>(row: &'r Row, names: Names) -> Result<Option<&'r str>, Refusal> {
+pub(crate) fn optional_text(row: &Row, names: Names) -> Result<Option<&str>, Refusal> {
     match find(row, names) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.trim().is_empty())),

@@ -3,7 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use nc_text::TextError;
 use thiserror::Error;
+
+use crate::sample::Dropped;
 
 /// The crate's result.
 pub type Result<T, E = TrainError> = std::result::Result<T, E>;
@@ -35,6 +38,28 @@ pub enum TrainError {
         /// What to do.
         remedy: &'static str,
     },
+    /// The recipe asks for the model's own chat template, and it has none.
+    #[error("the model has no chat template of its own")]
+    NoTemplate,
+    /// The model's chat template or tokenizer fails.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// No row gives a sample.
+    #[error("none of {rows} rows can be trained on{}", because(first.as_ref()))]
+    NothingToTrain {
+        /// Rows that were looked at.
+        rows: u64,
+        /// The first row dropped for the commonest reason.
+        first: Option<Dropped>,
+    },
+}
+
+fn because(first: Option<&Dropped>) -> String {
+    match first {
+        None => String::new(),
+        Some(drop) if drop.details.is_empty() => format!(": row {}: {}", drop.row, drop.reason),
+        Some(drop) => format!(": row {}: {} ({})", drop.row, drop.reason, drop.details),
+    }
 }
 
 impl TrainError {
@@ -48,6 +73,12 @@ impl TrainError {
                 "Correct the recipe there. The recipes that come with the program show every key."
             }
             Self::RecipeInvalid { remedy, .. } => remedy,
+            Self::NoTemplate => "Set template to chatml, neuralchat, alpaca or raw in the recipe.",
+            Self::Text(error) => error.remedy(),
+            Self::NothingToTrain { first: None, .. } => "Choose a file that has rows.",
+            Self::NothingToTrain {
+                first: Some(drop), ..
+            } => drop.reason.remedy(),
         }
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! - [`Recipe`]: what a run is to do.
 //! - [`loss`]: the losses as functions of log-probabilities, each with its gradient.
+//! - [`sample`]: rows to tokens, and which of them are trained.
 //! - [`Schedule`]: the learning rate of every step.
 
 mod error;
 pub mod loss;
 pub mod recipe;
+pub mod sample;
 mod schedule;
 
 pub use error::{Result, TrainError};

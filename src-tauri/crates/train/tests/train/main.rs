@@ -1,0 +1,5 @@
+//! Samples, batches, journals and checkpoints.
+
+mod masks;
+mod pairs;
+mod small;

@@ -3,8 +3,10 @@
 //! - [`Recipe`]: what a run is to do.
 //! - [`loss`]: the losses as functions of log-probabilities, each with its gradient.
 //! - [`sample`]: rows to tokens, and which of them are trained.
+//! - [`batch`]: samples to micro-batches.
 //! - [`Schedule`]: the learning rate of every step.
 
+pub mod batch;
 mod error;
 pub mod loss;
 pub mod recipe;

@@ -66,12 +66,14 @@ impl Optimisation {
         self.micro_batch * self.accumulation
     }
 
-    /// How many steps a run makes over epochs of this many micro-batches. An epoch's last step may be of fewer.
-    pub fn total_steps(&self, micro_batches_per_epoch: u64) -> u64 {
-        let per_epoch = micro_batches_per_epoch.div_ceil(self.accumulation.max(1) as u64);
+    /// How many steps a run makes, given how many micro-batches each epoch has. A step never crosses epochs: an epoch's last one may be of
+    /// fewer micro-batches.
+    pub fn total_steps(&self, micro_batches: impl Fn(u64) -> u64) -> u64 {
+        let accumulation = self.accumulation.max(1) as u64;
+        let steps = |epoch| micro_batches(epoch).div_ceil(accumulation);
         match self.max_steps {
             Some(steps) => steps,
-            None => per_epoch.saturating_mul(self.epochs.unwrap_or(1)),
+            None => (0..self.epochs.unwrap_or(1)).map(steps).sum(),
         }
     }
 

@@ -35,7 +35,7 @@ fn the_articles_recipes_say_what_the_article_says() {
     );
     assert_eq!((steps.max_tokens, steps.warmup_ratio), (2048, Some(0.02)));
     assert_eq!(steps.schedule, ScheduleKind::Linear);
-    let schedule = steps.schedule(steps.total_steps(1000 * 8));
+    let schedule = steps.schedule(steps.total_steps(|_| 1000 * 8));
     assert_eq!((schedule.total_steps, schedule.warmup_steps), (3000, 60));
 
     let dpo = shipped("article-dpo.toml");
@@ -89,7 +89,7 @@ fn defaults_fill_what_is_not_said() {
         (recipe.data.shuffle, recipe.data.seed, recipe.data.format),
         (true, 42, None)
     );
-    assert_eq!(recipe.optimisation.total_steps(17), 3);
+    assert_eq!(recipe.optimisation.total_steps(|_| 17), 3);
     let forced = format!("{LEAST}format = \"preference-pairs\"\n");
     let recipe = Recipe::parse(&forced).expect("a format by name");
     assert_eq!(recipe.data.format, Some(Format::PreferencePairs));

@@ -25,6 +25,33 @@ pub struct PairOptions {
     pub max_prompt_tokens: usize,
 }
 
+impl PairSample {
+    /// Each of these prompts with the next pair's chosen answer, the last with the first's, cut to `max_tokens`: answers that have nothing to
+    /// do with their prompts, from which unpaired KTO estimates how far a policy has gone. None of a single pair.
+    pub fn mismatched(pairs: &[&Self], max_tokens: usize) -> Vec<Sample> {
+        let first_trained = |sample: &Sample| sample.trained.iter().position(|&trained| trained);
+        let count = if pairs.len() < 2 { 0 } else { pairs.len() };
+        let others = pairs.iter().cycle().skip(1);
+        let both = pairs.iter().zip(others).take(count);
+        both.map(|(pair, other)| {
+            let sample = &pair.chosen;
+            let prompt = first_trained(sample).unwrap_or(0);
+            let answer = first_trained(&other.chosen).unwrap_or(0);
+            let mut tokens = sample.tokens[..prompt].to_vec();
+            tokens.extend_from_slice(&other.chosen.tokens[answer..]);
+            let cut = tokens.len() > max_tokens;
+            tokens.truncate(max_tokens);
+            Sample {
+                row: sample.row,
+                trained: (0..tokens.len()).map(|at| at >= prompt).collect(),
+                tokens,
+                cut,
+            }
+        })
+        .collect()
+    }
+}
+
 type Failure = (DropReason, String);
 
 impl Encoder {

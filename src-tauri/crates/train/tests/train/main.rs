@@ -1,5 +1,6 @@
 //! Samples, batches, journals and checkpoints.
 
+mod batches;
 mod masks;
 mod pairs;
 mod small;

@@ -150,3 +150,21 @@ fn the_end_is_the_templates_own() {
     check(TemplateChoice::Neuralchat, EOS);
     check(TemplateChoice::Alpaca, EOS);
 }
+
+#[test]
+fn prompts_meet_other_answers() {
+    let one = |prompt: &str, answer: &str| {
+        encode(
+            &pair(&[("user", prompt)], answer, "z"),
+            10,
+            Truncation::Trl071,
+            5,
+        )
+        .expect("a pair")
+    };
+    let pairs = [one("ab", "1"), one("c", "23"), one("d", "4")];
+    let all: Vec<&PairSample> = pairs.iter().collect();
+    let found: Vec<String> = PairSample::mismatched(&all, 3).iter().map(shown).collect();
+    assert_eq!(found, ["a b [ 2 ]", "c [ 4 <|eos|> ]", "d [ 1 <|eos|> ]"]);
+    assert!(PairSample::mismatched(&all[..1], 3).is_empty());
+}

@@ -1,8 +1,9 @@
 //! What can go wrong in a run, and what to do about it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use nc_library::LibraryError;
 use nc_text::TextError;
 use thiserror::Error;
 
@@ -52,6 +53,75 @@ pub enum TrainError {
         /// The first row dropped for the commonest reason.
         first: Option<Dropped>,
     },
+    /// There is a run in the folder already.
+    #[error("there is a run in {} already", folder.display())]
+    RunExists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another process works on the run.
+    #[error("another process works on the run in {}", folder.display())]
+    RunBusy {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file of the run's folder cannot be written atomically.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// The run's manifest does not read.
+    #[error("the run's manifest {} does not read: {cause}", path.display())]
+    ManifestDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What was met.
+        cause: String,
+    },
+    /// Something has no form that can be written down.
+    #[error("{what} cannot be written: {cause}")]
+    NotWritable {
+        /// What was to be written.
+        what: &'static str,
+        /// What was met.
+        cause: String,
+    },
+    /// The journal is damaged before its last lines.
+    #[error("line {line} of the journal {} is damaged: {cause}", path.display())]
+    JournalDamaged {
+        /// The file.
+        path: PathBuf,
+        /// The first damaged line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A checkpoint is damaged.
+    #[error("the checkpoint {} is damaged: {cause}", path.display())]
+    CheckpointDamaged {
+        /// The checkpoint's folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// None of a run's checkpoints is whole.
+    #[error("none of the {count} checkpoints in {} is whole; the newest: {cause}", folder.display())]
+    NoCheckpointWhole {
+        /// The folder of checkpoints.
+        folder: PathBuf,
+        /// How many there are.
+        count: usize,
+        /// What is wrong with the newest.
+        cause: String,
+    },
+}
+
+impl TrainError {
+    /// What the system said about a file.
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        Self::File {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
 }
 
 fn because(first: Option<&Dropped>) -> String {
@@ -79,6 +149,20 @@ impl TrainError {
             Self::NothingToTrain {
                 first: Some(drop), ..
             } => drop.reason.remedy(),
+            Self::RunExists { .. } => "Resume that run, or choose another folder.",
+            Self::RunBusy { .. } => "Wait for it, or stop it first.",
+            Self::Library(error) => error.remedy(),
+            Self::ManifestDamaged { .. } => {
+                "Restore the run's folder from a backup, or begin a new run."
+            }
+            Self::NotWritable { .. } => "Give files and folders names in Unicode.",
+            Self::JournalDamaged { .. } => {
+                "Move the journal away: the run goes on from its newest checkpoint, only its history is lost."
+            }
+            Self::CheckpointDamaged { .. } => "Go on from an older checkpoint.",
+            Self::NoCheckpointWhole { .. } => {
+                "Restore the run's folder from a backup, or begin the run again."
+            }
         }
     }
 }

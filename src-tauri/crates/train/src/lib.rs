@@ -5,11 +5,13 @@
 //! - [`sample`]: rows to tokens, and which of them are trained.
 //! - [`batch`]: samples to micro-batches.
 //! - [`Schedule`]: the learning rate of every step.
+//! - [`run`]: a run's folder, with manifest, journal and checkpoints.
 
 pub mod batch;
 mod error;
 pub mod loss;
 pub mod recipe;
+pub mod run;
 pub mod sample;
 mod schedule;
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nc_data::DataError;
 use nc_library::LibraryError;
 use nc_text::TextError;
 use thiserror::Error;
@@ -45,9 +46,14 @@ pub enum TrainError {
     /// The model's chat template or tokenizer fails.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// No row gives a sample.
-    #[error("none of {rows} rows can be trained on{}", because(first.as_ref()))]
+    /// A file cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// No row of a file gives a sample.
+    #[error("none of the {rows} rows of {} can be trained on{}", path.display(), because(first.as_ref()))]
     NothingToTrain {
+        /// The file.
+        path: PathBuf,
         /// Rows that were looked at.
         rows: u64,
         /// The first row dropped for the commonest reason.
@@ -145,6 +151,7 @@ impl TrainError {
             Self::RecipeInvalid { remedy, .. } => remedy,
             Self::NoTemplate => "Set template to chatml, neuralchat, alpaca or raw in the recipe.",
             Self::Text(error) => error.remedy(),
+            Self::Data(error) => error.remedy(),
             Self::NothingToTrain { first: None, .. } => "Choose a file that has rows.",
             Self::NothingToTrain {
                 first: Some(drop), ..

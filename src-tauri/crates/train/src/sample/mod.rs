@@ -5,10 +5,6 @@ mod encoder;
 mod pair;
 mod template;
 
-use std::collections::BTreeMap;
-
-use crate::error::{Result, TrainError};
-
 pub use encoder::{Encoder, EncoderOptions};
 pub use pair::{PairOptions, PairSample};
 pub use template::chat_template;
@@ -81,39 +77,4 @@ pub struct Dropped {
     pub reason: DropReason,
     /// What the template or the tokenizer said; empty where there is nothing to add.
     pub details: String,
-}
-
-/// Samples, and what became of the other rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoded<T> {
-    /// The samples, in the order of their rows.
-    pub samples: Vec<T>,
-    /// How many rows were dropped for each reason, and the first of them.
-    pub dropped: BTreeMap<DropReason, (u64, Dropped)>,
-}
-
-impl<T> Encoded<T> {
-    /// Collects what an [`Encoder`] made of rows.
-    ///
-    /// # Errors
-    /// [`TrainError::NothingToTrain`] where no sample is left.
-    pub fn collect(
-        rows: impl IntoIterator<Item = std::result::Result<T, Dropped>>,
-    ) -> Result<Self> {
-        let mut samples = Vec::new();
-        let mut dropped = BTreeMap::new();
-        for row in rows {
-            match row {
-                Ok(sample) => samples.push(sample),
-                Err(drop) => dropped.entry(drop.reason).or_insert((0, drop)).0 += 1,
-            }
-        }
-        if samples.is_empty() {
-            let rows = dropped.values().map(|(count, _)| count).sum();
-            let most = dropped.into_values().max_by_key(|(count, _)| *count);
-            let first = most.map(|(_, first)| first);
-            return Err(TrainError::NothingToTrain { rows, first });
-        }
-        Ok(Self { samples, dropped })
-    }
 }

@@ -3,4 +3,5 @@
 mod batches;
 mod masks;
 mod pairs;
+mod prepared;
 mod small;

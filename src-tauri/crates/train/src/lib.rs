@@ -1,0 +1,22 @@
+//! Fine-tuning: everything of it that needs no model.
+//!
+//! - [`Recipe`]: what a run is to do; [`Recipe::samples`] and [`Recipe::pairs`] read its data.
+//! - [`loss`]: the losses as functions of log-probabilities, each with its gradient.
+//! - [`sample`]: rows to tokens, and which of them are trained.
+//! - [`batch`]: samples to micro-batches.
+//! - [`Schedule`]: the learning rate of every step.
+//! - [`run`]: a run's folder, with manifest, journal and checkpoints.
+
+pub mod batch;
+mod error;
+pub mod loss;
+mod prepare;
+pub mod recipe;
+pub mod run;
+pub mod sample;
+mod schedule;
+
+pub use error::{Result, TrainError};
+pub use prepare::{FileReport, Prepared};
+pub use recipe::Recipe;
+pub use schedule::{Schedule, ScheduleKind};

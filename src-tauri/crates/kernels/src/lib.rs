@@ -8,6 +8,7 @@ mod activation;
 mod adamw;
 mod aligned;
 mod attention;
+mod choice;
 mod compute;
 mod cross_entropy;
 mod elementwise;
@@ -37,7 +38,8 @@ pub use attention::{
     Attention, AttentionBackward, AttentionGradients, AttentionScratch, ElementType, Floats,
     KeyValueShape, KeyValueStore, Scoring, StoreFull,
 };
-pub use compute::{Compute, KERNELS_VARIABLE};
+pub use choice::{Choice, PathTrial, Rates, Reason, WorkKind, choose, try_paths};
+pub use compute::{Compute, KERNELS_VARIABLE, Paths, path_of_variable};
 pub use cross_entropy::{
     StreamedCrossEntropy, Targets, cross_entropy, cross_entropy_with_gradient,
 };

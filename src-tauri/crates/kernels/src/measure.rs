@@ -39,9 +39,9 @@ pub struct Figure {
 
 /// Measures all products of these formats. Takes seconds.
 pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figure> {
-    let Compute { path, pool } = compute;
+    let pool = &compute.pool;
     let read = memory_read_gb_per_s();
-    let peak = |arithmetic| peak(*path, pool, arithmetic).unwrap_or(0.0) / 1e9;
+    let peak = |arithmetic| peak(compute.paths.prefill, pool, arithmetic).unwrap_or(0.0) / 1e9;
     let (f32_peak, bf16_peak, int8_peak) = (
         peak(Arithmetic::F32),
         peak(Arithmetic::Bf16),
@@ -55,6 +55,7 @@ pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figu
                 .map(|copy| Matrix::random(format, (n, k), pool, copy as u64))
                 .collect();
             for m in ROWS {
+                let path = compute.path_for(m);
                 let seconds = seconds(compute, &matrices, m);
                 let (name, value, unit, limit) = if m == 1 {
                     (
@@ -64,7 +65,7 @@ pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figu
                         read,
                     )
                 } else {
-                    let tiles = m > FEW_ROWS && rounds_to_bf16(*path, format);
+                    let tiles = m > FEW_ROWS && rounds_to_bf16(path, format);
                     // Codes without an instruction for them are multiplied in f32's time.
                     let limit = match (tiles, format.is_quantized()) {
                         (true, _) => bf16_peak,
@@ -83,7 +84,7 @@ pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figu
                     m,
                     n,
                     k,
-                    path: *path,
+                    path,
                     value,
                     unit,
                     limit,
@@ -117,7 +118,7 @@ fn seconds(compute: &Compute, matrices: &[Matrix], rows: usize) -> f64 {
                     output: &mut output,
                 };
                 multiply(
-                    compute.path,
+                    compute.path_for(rows),
                     &compute.pool,
                     &mut scratch,
                     &x,

@@ -225,6 +225,24 @@ fn emulated_tiles() -> Option<Path> {
     return None;
 }
 
+#[test]
+fn noise_does_not_tell_paths_of_the_same_code_apart() {
+    let mut pretended = Pretended::new(usize::MAX, |path, _, _| {
+        let seconds = match path {
+            Avx512 => 1.0,
+            Amx => 1.1,
+            _ => 3.0,
+        };
+        (vec![1.0], seconds)
+    });
+    let trials = try_each(&[Portable, Avx2, Avx512, Amx], &mut pretended);
+    let chosen = choose(&trials).map(|choice| choice.path);
+    assert_eq!(chosen, [Avx512, Amx, Avx512]);
+    let decode = |index: usize| trials[index].outcome.as_ref().map(|rates| rates.decode);
+    assert_eq!(decode(0), decode(1), "other code keeps its own figure");
+    assert_ne!(decode(1), decode(2));
+}
+
 /// The bounds leave room: what paths of this machine round lies below a half of them.
 #[test]
 fn the_paths_of_this_machine_are_sound() {

@@ -135,6 +135,7 @@ pub(super) fn try_each(paths: &[PathName], runner: &mut dyn Runner) -> Vec<PathT
             }
         }
         measure(&mut tried, runner, trial, &mut found);
+        share(&mut tried, trial);
     }
     tried
         .into_iter()
@@ -179,6 +180,21 @@ fn measure(tried: &mut [Tried], runner: &mut dyn Runner, trial: Trial, output: &
     for (tried, best) in near.into_iter().zip(best) {
         // What was compared was smaller, and ran with cold caches.
         tried.seconds[index] = best.unwrap_or(tried.seconds[index]);
+    }
+}
+
+/// Few rows are computed by the same code on all paths with AVX-512 (`Path::run`): they share their best, so that no noise
+/// tells them apart.
+fn share(tried: &mut [Tried], trial: Trial) {
+    if !matches!(trial, Trial::OneQ4_0 | Trial::OneBf16 | Trial::Attention) {
+        return;
+    }
+    let same = |tried: &&mut Tried| tried.path >= PathName::Avx512 && tried.fault.is_none();
+    let seconds = |tried: &mut Tried| tried.seconds[trial as usize];
+    let best = tried.iter_mut().filter(same).map(seconds);
+    let best = best.fold(f64::INFINITY, f64::min);
+    for tried in tried.iter_mut().filter(same) {
+        tried.seconds[trial as usize] = best;
     }
 }
 

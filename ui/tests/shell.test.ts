@@ -139,4 +139,53 @@ describe('settings', () => {
     expect(page.textContent).toContain('NeuralChat Desktop 0.1.0');
     await accessible();
   });
+
+  const text = async (id: string) => (await one(id)).textContent?.replace(/\s+/g, ' ') ?? '';
+  const select = async () => (await one('kernels-select')) as HTMLSelectElement;
+  const choose = async (value: string) => {
+    const element = await select();
+    element.value = value;
+    element.dispatchEvent(new Event('change', { bubbles: true }));
+  };
+
+  it('show the kernels that were found, how fast they are, which were chosen and why', async () => {
+    await open('', '#/settings');
+    expect(await text('kernels-chosen')).toContain('Reading a prompt avx512, 371 GFLOP/s');
+    expect(await text('kernels-chosen')).toContain('Writing an answer avx512, 38.8 GB/s');
+    expect(await text('kernels-chosen')).toContain('the fastest when measured here');
+    const rows = [...((await one('kernels-found')) as HTMLTableElement).rows];
+    const cells = rows.map((row) => [...row.cells].map((cell) => cell.textContent));
+    expect(cells[2]).toEqual(['avx2', '210 GFLOP/s', '30.9 GB/s', '133 GFLOP/s']);
+    expect(cells[4]?.[1]).toMatch(/^Failed its self-check: its product/);
+    expect(await text('kernels-note')).toContain('Takes effect for the next model');
+    expect(all('kernels-notice')).toHaveLength(0);
+  });
+
+  it('let the person choose the kernels, and say when their choice cannot be followed', async () => {
+    const { core } = await open('', '#/settings');
+    await choose('avx2');
+    await waitFor(async () => expect(await text('kernels-chosen')).toContain('avx2, 210 GFLOP/s'));
+    expect(await text('kernels-chosen')).toContain('asked for in Settings');
+    expect(core.settings.kernels).toBe('avx2');
+    await choose('amx');
+    await waitFor(async () => expect(await text('kernels-notice')).toContain('amx'));
+    expect(await text('kernels-chosen')).toContain('avx512');
+    await accessible();
+    await choose('');
+    await waitFor(() => expect(core.settings.kernels).toBeNull());
+    await waitFor(() => expect(all('kernels-notice')).toHaveLength(0));
+  });
+
+  it('show that the environment variable goes before the setting', async () => {
+    await open('', '#/settings', (core) => {
+      core.kernelsVariable = 'portable';
+      core.settings.kernels = 'avx512-bf16';
+    });
+    expect(await text('kernels-note')).toContain('NEURALCHAT_KERNELS asks for portable');
+    expect((await select()).disabled).toBe(true);
+    expect(await text('kernels-select')).toContain('avx512-bf16 (not on this machine)');
+    expect(await text('kernels-chosen')).toContain('portable, 14.2 GFLOP/s');
+    expect(await text('kernels-chosen')).toContain('asked for by NEURALCHAT_KERNELS');
+    await accessible();
+  });
 });

@@ -28,7 +28,7 @@ export async function open(state: string, hash = '#/chat', change?: (core: Core)
   toasts.list = [];
   app.palette = app.sheet = false;
   links.url = null;
-  app.settings = { theme: 'light', advanced: false, sidebar_collapsed: false };
+  app.settings = { theme: 'light', advanced: false, sidebar_collapsed: false, kernels: null };
   models.known = chats.known = false;
   models.error = chats.error = null;
   chats.search = '';

@@ -315,6 +315,101 @@ path: string,
 error: ApiError, };
 
 /**
+ * The path that a kind of work takes.
+ */
+export type KernelChoice = { 
+/**
+ * What for.
+ */
+work: KernelWork, 
+/**
+ * Which.
+ */
+path: KernelPath, 
+/**
+ * Why.
+ */
+reason: KernelReason, 
+/**
+ * Why, for people: a part of a sentence.
+ */
+why: string, };
+
+/**
+ * A path that kernels can take, by the instructions it needs.
+ */
+export type KernelPath = "portable" | "avx2" | "avx512" | "avx512-bf16" | "amx";
+
+/**
+ * How fast a path is with small matrices that lie in caches: comparable between paths, not with the machine's limits.
+ */
+export type KernelRates = { 
+/**
+ * Products of many rows, GFLOP/s.
+ */
+prefill_gflop_per_s: number, 
+/**
+ * Products of one row and attention, GB/s of weights and cache.
+ */
+decode_gb_per_s: number, 
+/**
+ * Products of many rows and gradients of attention, GFLOP/s.
+ */
+backward_gflop_per_s: number, };
+
+/**
+ * Why a path was chosen.
+ */
+export type KernelReason = "only" | "only_sound" | "fastest" | "as_fast" | "variable" | "setting";
+
+/**
+ * What was found, chosen and why. It holds for the next model that is opened.
+ */
+export type KernelReport = { 
+/**
+ * Every path of this machine, weakest first.
+ */
+trials: Array<KernelTrial>, 
+/**
+ * One for each kind of work.
+ */
+choices: Array<KernelChoice>, 
+/**
+ * What `NEURALCHAT_KERNELS` names; it goes before the setting.
+ */
+variable: KernelPath | null, 
+/**
+ * What is set in Settings.
+ */
+setting: KernelPath | null, 
+/**
+ * What the person should know about it: what was asked for cannot be had, or computes wrong values.
+ */
+notice: string | null, };
+
+/**
+ * A path of this machine, tried.
+ */
+export type KernelTrial = { 
+/**
+ * Which.
+ */
+path: KernelPath, 
+/**
+ * How fast it is; none where it failed its self-check.
+ */
+rates: KernelRates | null, 
+/**
+ * What was wrong with what it computed, a part of a sentence.
+ */
+fault: string | null, };
+
+/**
+ * What paths are chosen for, one by one.
+ */
+export type KernelWork = "prefill" | "decode" | "backward";
+
+/**
  * List or search chats.
  */
 export type ListChats = { 
@@ -377,13 +472,17 @@ logical_processors: number,
  */
 instruction_sets: Array<string>, 
 /**
- * The kernel path chosen, in a word ("avx512", "avx2", "portable" …).
+ * The kernel path chosen for the next model, in a word ("avx512", "portable" …), or one for each kind of work.
  */
 kernels: string, 
 /**
  * A sentence about the choice, for people.
  */
 kernels_reason: string, 
+/**
+ * What each path measured, and what was chosen.
+ */
+kernel_report: KernelReport, 
 /**
  * Memory in the machine.
  */
@@ -848,7 +947,11 @@ advanced: boolean,
 /**
  * The sidebar is folded to icons.
  */
-sidebar_collapsed: boolean, };
+sidebar_collapsed: boolean, 
+/**
+ * The kernels that models are computed with, from the next one opened on; none chooses automatically.
+ */
+kernels: KernelPath | null, };
 
 /**
  * Which template turns messages into a prompt.
@@ -864,7 +967,7 @@ export type Theme = "system" | "light" | "dark";
 export interface Commands {
   /** The program's version and where it keeps things. */
   app_info: { request: Nothing; response: AppInfo };
-  /** What this machine can do and which kernels were chosen (measures memory bandwidth the first time). */
+  /** What this machine can do and which kernels were chosen (measures the first time). */
   machine_info: { request: Nothing; response: MachineInfo };
   /** Settings of the whole program. */
   settings_get: { request: Nothing; response: Settings };

@@ -7,7 +7,7 @@ const rememberedTheme = 'theme';
 /** Where the person is and what they have set for the whole program. */
 class App {
   route = $state<Route>(parseRoute(location.hash));
-  settings = $state<Settings>({ theme: 'system', advanced: false, sidebar_collapsed: false });
+  settings = $state<Settings>({ theme: 'system', advanced: false, sidebar_collapsed: false, kernels: null });
   palette = $state(false);
   sheet = $state(false);
   /** Something is dragged over the window. */

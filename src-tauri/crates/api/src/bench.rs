@@ -13,7 +13,7 @@ use nc_model::{
 };
 use serde::Serialize;
 
-use crate::session::compute;
+use crate::kernels::compute_alone;
 use crate::{ApiError, ErrorCode};
 
 /// Measurements of which the median is taken.
@@ -47,7 +47,7 @@ pub struct ProductFigure {
 /// # Errors
 /// `Unsupported` when `NEURALCHAT_KERNELS` names kernels that are not there.
 pub fn kernels() -> Result<Vec<ProductFigure>, ApiError> {
-    let compute = compute()?;
+    let compute = compute_alone()?;
     let formats = ["bf16", "f32", "q4_0", "q4_k", "q6_k", "q8_0", "int4-g128"];
     let formats: Vec<WeightFormat> = formats
         .iter()
@@ -138,15 +138,16 @@ pub fn infer(request: &InferRequest) -> Result<InferFigures, ApiError> {
         peak_pss_bytes = peak_pss_bytes.max(pss_bytes());
     }
     let (prefill, decode) = (median(prefill), median(decode));
-    let Compute { path, pool } = decoder.compute();
+    let Compute { paths, pool } = decoder.compute();
+    let prefill_path = decoder.compute().path_for(tokens.len());
     let format = decoder.main_format();
-    let arithmetic = match (rounds_to_bf16(*path, format), format.is_quantized()) {
+    let arithmetic = match (rounds_to_bf16(prefill_path, format), format.is_quantized()) {
         (true, _) => Arithmetic::Bf16,
         (false, true) => Arithmetic::Int8,
         (false, false) => Arithmetic::F32,
     };
-    let peak = nc_kernels::peak(*path, pool, arithmetic)
-        .or_else(|| nc_kernels::peak(*path, pool, Arithmetic::F32));
+    let peak = nc_kernels::peak(prefill_path, pool, arithmetic)
+        .or_else(|| nc_kernels::peak(prefill_path, pool, Arithmetic::F32));
     let per_token = decoder.bytes_per_token() as f64;
     let operations = 2.0 * spec.parameters() as f64;
     Ok(InferFigures {
@@ -158,11 +159,11 @@ pub fn infer(request: &InferRequest) -> Result<InferFigures, ApiError> {
         peak_pss_bytes,
         load_seconds,
         paths: [
-            match request.prompt_tokens > FEW_ROWS && rounds_to_bf16(*path, format) {
-                true => format!("{path}, bf16 tiles"),
-                false => path.to_string(),
+            match request.prompt_tokens > FEW_ROWS && rounds_to_bf16(prefill_path, format) {
+                true => format!("{prefill_path}, bf16 tiles"),
+                false => prefill_path.to_string(),
             },
-            path.to_string(),
+            paths.decode.to_string(),
         ],
     })
 }
@@ -170,8 +171,12 @@ pub fn infer(request: &InferRequest) -> Result<InferFigures, ApiError> {
 fn decoder(request: &InferRequest) -> Result<Decoder, ApiError> {
     if let Some(path) = &request.model {
         let files = ModelFiles::open(&ModelLocation::from_path(path)).map_err(failed)?;
+        let options = OpenOptions {
+            compute: Some(compute_alone()?),
+            ..OpenOptions::default()
+        };
         let loaded = files
-            .load(&OpenOptions::default(), &mut |_| ControlFlow::Continue(()))
+            .load(&options, &mut |_| ControlFlow::Continue(()))
             .map_err(failed)?;
         return Ok(loaded.decoder);
     }
@@ -200,7 +205,7 @@ fn random_decoder(preset: &str, weights: RandomWeights) -> Result<Decoder, ApiEr
             "Choose llama-1.1b or llama-7b.",
         )
     })?;
-    Ok(Decoder::random(spec, weights, compute()?))
+    Ok(Decoder::random(spec, weights, compute_alone()?))
 }
 
 fn failed(error: nc_model::ModelError) -> ApiError {

@@ -148,25 +148,32 @@ fn run(api: &Arc<Api>, path: &str, cancel: &Cancel, chosen: bool) {
     let begun = Instant::now();
     let mut told: Option<Instant> = None;
     let opened = catch_unwind(AssertUnwindSafe(|| {
-        open_model::open(path, cancel, &mut |stage, done_bytes, total_bytes| {
-            let mut state = api.engine.lock();
-            let Some(job) = state
-                .opening
-                .as_mut()
-                .filter(|job| job.cancel.is_same(cancel))
-            else {
-                return;
-            };
-            job.opening.stage = stage;
-            job.opening.done_bytes = done_bytes;
-            job.opening.total_bytes = total_bytes;
-            job.opening.seconds_left = seconds_left(begun.elapsed(), done_bytes, total_bytes);
-            drop(state);
-            if told.is_none_or(|at| at.elapsed() >= PERIOD) {
-                told = Some(Instant::now());
-                tell(api);
-            }
-        })
+        // The first opening measures the kernels.
+        let compute = crate::kernels::compute(Some(&api.library))?;
+        open_model::open(
+            path,
+            compute,
+            cancel,
+            &mut |stage, done_bytes, total_bytes| {
+                let mut state = api.engine.lock();
+                let Some(job) = state
+                    .opening
+                    .as_mut()
+                    .filter(|job| job.cancel.is_same(cancel))
+                else {
+                    return;
+                };
+                job.opening.stage = stage;
+                job.opening.done_bytes = done_bytes;
+                job.opening.total_bytes = total_bytes;
+                job.opening.seconds_left = seconds_left(begun.elapsed(), done_bytes, total_bytes);
+                drop(state);
+                if told.is_none_or(|at| at.elapsed() >= PERIOD) {
+                    told = Some(Instant::now());
+                    tell(api);
+                }
+            },
+        )
     }))
     .unwrap_or_else(|_| {
         Err(ApiError::new(

@@ -12,6 +12,7 @@ mod engine_slot;
 mod error;
 mod errors_from;
 mod events;
+mod kernels;
 mod list;
 mod open_model;
 mod registry;
@@ -45,7 +46,7 @@ pub struct Api {
     pub(crate) engine: engine_slot::EngineSlot,
     pub(crate) answers: answering::Answers,
     pub(crate) events: EventBus,
-    machine: OnceLock<MachineInfo>,
+    memory_read_gb_per_s: OnceLock<f64>,
     claim: OnceLock<nc_library::Claim>,
 }
 
@@ -73,7 +74,7 @@ impl Api {
             engine: Default::default(),
             answers: Default::default(),
             events: EventBus::default(),
-            machine: OnceLock::new(),
+            memory_read_gb_per_s: OnceLock::new(),
             claim: OnceLock::new(),
         }))
     }
@@ -122,13 +123,13 @@ impl Api {
         self.events.publish(AppEvent::OpenPath { path });
     }
 
-    /// What this machine is; measured once.
+    /// What this machine is; its speed is measured once.
     pub(crate) fn machine(&self) -> Result<MachineInfo, ApiError> {
-        if let Some(machine) = self.machine.get() {
-            return Ok(machine.clone());
-        }
-        let machine = session::probe()?;
-        Ok(self.machine.get_or_init(|| machine).clone())
+        let report = kernels::report(Some(&self.library))?;
+        let read = *self
+            .memory_read_gb_per_s
+            .get_or_init(nc_kernels::memory_read_gb_per_s);
+        Ok(session::machine(report, read))
     }
 }
 

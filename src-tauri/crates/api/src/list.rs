@@ -68,7 +68,7 @@ fn malformed(name: &str, why: &str) -> ApiError {
 commands! {
     /// The program's version and where it keeps things.
     machine::app_info(Nothing) -> AppInfo;
-    /// What this machine can do and which kernels were chosen (measures memory bandwidth the first time).
+    /// What this machine can do and which kernels were chosen (measures the first time).
     machine::machine_info(Nothing) -> MachineInfo;
 
     /// Settings of the whole program.

@@ -1,6 +1,7 @@
 //! From a path to a model that answers, and to what its files say.
 
 use nc_engine::{Cancel, Engine, Inspection, ModelLocation, OpenOptions};
+use nc_kernels::Compute;
 
 use crate::dto::{LoadedModel, ModelCheck, ModelInspection, ModelKind, OpeningStage, STARTER};
 use crate::engine_slot::Loaded;
@@ -23,12 +24,14 @@ pub(crate) fn location(path: &str) -> ModelLocation {
 /// Loads a model and starts its thread.
 pub(crate) fn open(
     path: &str,
+    compute: Compute,
     cancel: &Cancel,
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Loaded, ApiError> {
     let location = location(path);
     let options = OpenOptions {
         available_bytes: Some(nc_kernels::available_memory_bytes()),
+        compute: Some(compute),
         ..OpenOptions::default()
     };
     let opened = nc_engine::open(&location, &options, cancel, &mut |progress| {
@@ -90,8 +93,8 @@ pub(crate) fn inspect(path: &str) -> Result<ModelInspection, ApiError> {
 }
 
 /// Lets candle-transformers answer beside our decoder.
-pub(crate) fn check(path: &str) -> Result<ModelCheck, ApiError> {
-    let report = nc_engine::check(&location(path))?;
+pub(crate) fn check(path: &str, compute: Compute) -> Result<ModelCheck, ApiError> {
+    let report = nc_engine::check(&location(path), compute)?;
     Ok(ModelCheck {
         prompt: report.prompt,
         ours: report.ours,

@@ -5,9 +5,11 @@ use std::sync::mpsc;
 use nc_engine::{Cancel, Event, FinishReason, Prompt, Request};
 use serde::{Deserialize, Serialize};
 
-use crate::dto::{AnswerStats, MachineInfo, ModelInspection, Role, Sampling, TemplateChoice};
+use crate::dto::{
+    AnswerStats, KernelReport, MachineInfo, ModelInspection, Role, Sampling, TemplateChoice,
+};
 use crate::engine_slot::Loaded;
-use crate::{ApiError, ErrorCode, convert, open_model};
+use crate::{ApiError, ErrorCode, convert, kernels, open_model};
 
 /// A loaded model.
 pub struct Session {
@@ -81,7 +83,8 @@ impl Session {
     /// # Errors
     /// Whatever is wrong with the files, with its remedy.
     pub fn open(path: &str) -> Result<Self, ApiError> {
-        let loaded = open_model::open(path, &Cancel::default(), &mut |_, _, _| ())?;
+        let compute = kernels::compute_alone()?;
+        let loaded = open_model::open(path, compute, &Cancel::default(), &mut |_, _, _| ())?;
         Ok(Self { loaded })
     }
 
@@ -216,15 +219,19 @@ pub fn inspect(path: &str) -> Result<ModelInspection, ApiError> {
     open_model::inspect(path)
 }
 
-/// What this machine is. Takes a moment, as it measures memory bandwidth.
+/// What this machine is. Takes a moment, as it measures memory bandwidth, and the kernels where that was not kept.
 ///
 /// # Errors
 /// `BadRequest` when `NEURALCHAT_KERNELS` names kernels that are not there.
 pub fn probe() -> Result<MachineInfo, ApiError> {
+    let report = kernels::report_alone()?;
+    Ok(machine(report, nc_kernels::memory_read_gb_per_s()))
+}
+
+/// This machine as it is now, beside what was measured.
+pub(crate) fn machine(kernel_report: KernelReport, memory_read_gb_per_s: f64) -> MachineInfo {
     let machine = nc_kernels::Machine::find();
-    let compute = compute()?;
-    let strongest = nc_kernels::Path::strongest();
-    Ok(MachineInfo {
+    MachineInfo {
         processor: machine.processor,
         logical_processors: u32::try_from(machine.logical_processors).unwrap_or(u32::MAX),
         instruction_sets: machine
@@ -232,25 +239,11 @@ pub fn probe() -> Result<MachineInfo, ApiError> {
             .iter()
             .map(ToString::to_string)
             .collect(),
-        kernels: compute.path.to_string(),
-        kernels_reason: match compute.path == strongest {
-            true => "the strongest that this processor offers".to_owned(),
-            false => format!(
-                "asked for by {}; the strongest that this processor offers are {strongest}",
-                nc_kernels::KERNELS_VARIABLE
-            ),
-        },
+        kernels: kernel_report.summary(),
+        kernels_reason: kernel_report.reason(),
+        kernel_report,
         memory_total_bytes: machine.memory_total_bytes,
         memory_available_bytes: nc_kernels::available_memory_bytes(),
-        memory_read_gb_per_s: nc_kernels::memory_read_gb_per_s(),
-    })
-}
-
-/// What this process computes with.
-///
-/// # Errors
-/// As [`probe`].
-pub(crate) fn compute() -> Result<nc_kernels::Compute, ApiError> {
-    let compute = nc_kernels::Compute::of_process();
-    compute.map_err(|error| nc_engine::EngineError::from(nc_model::ModelError::from(error)).into())
+        memory_read_gb_per_s,
+    }
 }

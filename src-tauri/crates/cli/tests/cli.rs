@@ -6,12 +6,20 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 fn run_in(home: Option<&std::path::Path>, arguments: &[&str]) -> Output {
+    command_in(home, arguments)
+        .output()
+        .expect("the program starts")
+}
+
+/// Never in the library of whoever runs the tests.
+fn command_in(home: Option<&std::path::Path>, arguments: &[&str]) -> Command {
+    let own = concat!(env!("CARGO_TARGET_TMPDIR"), "/home");
     let mut command = Command::new(env!("CARGO_BIN_EXE_neuralchat-cli"));
-    command.args(arguments).stdin(Stdio::null());
-    if let Some(home) = home {
-        command.env("NEURALCHAT_HOME", home);
-    }
-    command.output().expect("the program starts")
+    command
+        .args(arguments)
+        .env("NEURALCHAT_HOME", home.unwrap_or(std::path::Path::new(own)))
+        .stdin(Stdio::null());
+    command
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -256,12 +264,131 @@ fn the_demo_ends_well() {
 
 /// The same with kernels asked for.
 fn run_with_kernels(kernels: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_neuralchat-cli"));
-    command
-        .args(arguments)
+    run_in_with_kernels(None, kernels, arguments)
+}
+
+fn run_in_with_kernels(
+    home: Option<&std::path::Path>,
+    kernels: &str,
+    arguments: &[&str],
+) -> Output {
+    command_in(home, arguments)
         .env("NEURALCHAT_KERNELS", kernels)
-        .stdin(Stdio::null());
-    command.output().expect("the program starts")
+        .output()
+        .expect("the program starts")
+}
+
+/// Figures as an earlier start kept them, with one path far ahead.
+fn keep_figures(home: &std::path::Path, fastest: &str) {
+    let file = home.join("kernels.json");
+    let text = std::fs::read_to_string(&file).expect("the figures are kept");
+    let mut kept: Value = serde_json::from_str(&text).expect("they are JSON");
+    for trial in kept["trials"].as_array_mut().expect("a list") {
+        let rate = if trial["path"] == fastest { 9e9 } else { 1.0 };
+        trial["rates"] = serde_json::json!({
+            "prefill_gflop_per_s": rate,
+            "decode_gb_per_s": rate,
+            "backward_gflop_per_s": rate,
+        });
+        trial["fault"] = Value::Null;
+    }
+    std::fs::write(&file, kept.to_string()).expect("there is room");
+}
+
+#[test]
+fn kernels_are_measured_once_and_the_variable_goes_before_the_setting() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let home = Some(folder.path());
+    let show = ["kernels", "--json"];
+    let first = json(&run_in(home, &show));
+    let report = &first["kernel_report"];
+    let strings = |list: &Value, field: &str| -> Vec<String> {
+        let list = list.as_array().expect("a list").iter();
+        list.map(|entry| entry[field].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let paths = strings(&report["trials"], "path");
+    assert_eq!(paths[0], "portable", "{report}");
+    assert_eq!(
+        strings(&report["choices"], "work"),
+        ["prefill", "decode", "backward"]
+    );
+    for trial in report["trials"].as_array().expect("a list") {
+        assert!(
+            trial["rates"]["decode_gb_per_s"].as_f64() > Some(0.0),
+            "{trial}"
+        );
+    }
+    let again = json(&run_in(home, &show));
+    assert_eq!(again["kernel_report"], *report, "kept, not measured anew");
+
+    // What was kept decides; then the setting; then the variable.
+    let check = |output: Output, path: &str, reason: &str| {
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let report = json(&output)["kernel_report"].clone();
+        assert_eq!(strings(&report["choices"], "path"), [path; 3], "{report}");
+        assert_eq!(strings(&report["choices"], "reason"), [reason; 3]);
+    };
+    keep_figures(folder.path(), "portable");
+    let fastest = if paths.len() == 1 { "only" } else { "fastest" };
+    check(run_in(home, &show), "portable", fastest);
+    let strongest = paths.last().expect("a path");
+    let settings = format!("{{\"kernels\": \"{strongest}\"}}");
+    let set = run_in(home, &["call", "settings_set", &settings]);
+    assert_eq!(json(&set)["kernels"], **strongest);
+    check(run_in(home, &show), strongest, "setting");
+    check(
+        run_in_with_kernels(home, "portable", &show),
+        "portable",
+        "variable",
+    );
+    check(run_in_with_kernels(home, " ", &show), strongest, "setting");
+
+    let words = text(&run_in_with_kernels(home, "portable", &["kernels"]).stdout);
+    for path in &paths {
+        assert!(words.contains(path.as_str()), "{words}");
+    }
+    assert!(words.contains("asked for by NEURALCHAT_KERNELS"), "{words}");
+}
+
+#[test]
+fn a_path_that_failed_its_self_check_is_not_taken() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let home = Some(folder.path());
+    let show = ["kernels", "--json"];
+    let found = json(&run_in(home, &show));
+    let trials = found["kernel_report"]["trials"].as_array().map(Vec::len);
+    if trials == Some(1) {
+        eprintln!("this machine has one path: none can be dropped");
+        return;
+    }
+    let strongest = found["kernel_report"]["trials"][trials.unwrap_or(1) - 1]["path"].clone();
+    keep_figures(folder.path(), strongest.as_str().unwrap_or_default());
+    let file = folder.path().join("kernels.json");
+    let kept = std::fs::read_to_string(&file).expect("it was kept");
+    let mut kept: Value = serde_json::from_str(&kept).expect("it is JSON");
+    for trial in kept["trials"].as_array_mut().expect("a list") {
+        if trial["path"] == strongest {
+            trial["rates"] = Value::Null;
+            trial["fault"] = "its product is off".into();
+        }
+    }
+    std::fs::write(&file, kept.to_string()).expect("there is room");
+    let dropped = json(&run_in(home, &show));
+    for choice in dropped["kernel_report"]["choices"]
+        .as_array()
+        .expect("three")
+    {
+        assert_ne!(choice["path"], strongest, "{dropped}");
+    }
+    let words = text(&run_in(home, &["kernels"]).stdout);
+    assert!(
+        words.contains("failed its self-check: its product is off"),
+        "{words}"
+    );
+    let asked = strongest.as_str().unwrap_or_default();
+    let words = text(&run_in_with_kernels(home, asked, &["kernels"]).stdout);
+    assert!(words.contains("Unset it unless you know why."), "{words}");
 }
 
 #[test]

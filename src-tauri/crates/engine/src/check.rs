@@ -8,8 +8,8 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::{llama, quantized_llama};
 use nc_model::{
-    DecoderSpec, ElementType, Logits, ModelFiles, ModelLocation, Norm, OpenOptions, Positions,
-    RotaryScaling, Sampler, Sampling,
+    Compute, DecoderSpec, ElementType, Logits, ModelFiles, ModelLocation, Norm, OpenOptions,
+    Positions, RotaryScaling, Sampler, Sampling,
 };
 use nc_text::Message;
 
@@ -35,17 +35,18 @@ pub struct CheckReport {
     pub agree: bool,
 }
 
-/// Runs both decoders one after the other, so that only one is in memory at a time.
+/// Runs both decoders, ours with `compute`, one after the other, so that only one is in memory at a time.
 ///
 /// # Errors
 /// What is wrong with the files; [`EngineError::NotCheckable`] for a model that candle-transformers computes differently by
 /// design; [`EngineError::Independent`] when it fails.
-pub fn check(location: &ModelLocation) -> Result<CheckReport, EngineError> {
+pub fn check(location: &ModelLocation, compute: Compute) -> Result<CheckReport, EngineError> {
     let files = ModelFiles::open(location)?;
     refuse_unknown(&files)?;
     // Nothing is rounded that the other decoder does not round.
     let options = OpenOptions {
         cache_element: Some(ElementType::F32),
+        compute: Some(compute),
         ..OpenOptions::default()
     };
     let model = open(location, &options, &Cancel::default(), &mut |_| ())?;

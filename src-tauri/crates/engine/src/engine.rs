@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use nc_model::{KvCache, Sampling};
+use nc_model::{Compute, KvCache, Sampling};
 use nc_text::Tokenizer;
 
 use crate::{Cancel, EngineError, ModelInfo, OpenedModel, Prompt};
@@ -167,6 +167,11 @@ impl Engine {
     /// What is known of the model.
     pub fn info(&self) -> &ModelInfo {
         &self.0.model.info
+    }
+
+    /// What the model computes with.
+    pub fn compute(&self) -> &Compute {
+        self.0.model.decoder.compute()
     }
 
     /// The model's tokenizer.

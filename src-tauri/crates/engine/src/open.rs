@@ -145,9 +145,9 @@ pub fn open(
         vocabulary: inspection.vocabulary,
         memory_bytes: loaded.memory_bytes,
         compute: format!(
-            "{} weights, {} kernels",
+            "{} weights, {}",
             inspection.weight_type.to_lowercase(),
-            loaded.decoder.compute().path
+            kernels(&loaded.decoder)
         ),
         chat_template,
         bos: vocabulary.tokenizer.bos(),
@@ -159,6 +159,18 @@ pub fn open(
         vocabulary,
         info,
     })
+}
+
+/// The kernels a decoder reads and writes with, for people.
+fn kernels(decoder: &Decoder) -> String {
+    let paths = decoder.compute().paths;
+    match paths.prefill == paths.decode {
+        true => format!("{} kernels", paths.decode),
+        false => format!(
+            "{} kernels for reading, {} for writing",
+            paths.prefill, paths.decode
+        ),
+    }
 }
 
 /// Weights that are finite one by one may still overflow together.

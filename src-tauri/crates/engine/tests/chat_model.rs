@@ -283,7 +283,8 @@ fn an_independent_decoder_agrees() {
     // The other decoder computes in f32. Ours rounds the activations of a bf16 model to bf16 where the path has tiles, and
     // those of a quantised one to 8 bits with other scales than candle does; either is up to 0.15 from f32 here.
     let agrees = |path: std::path::PathBuf, bound: f64| {
-        let report = check(&ModelLocation::from_path(&path)).expect("a report");
+        let compute = nc_model::Compute::of_process().expect("kernels");
+        let report = check(&ModelLocation::from_path(&path), compute).expect("a report");
         assert!(report.agree, "{}: {report:?}", path.display());
         assert_eq!(report.ours, report.independent);
         assert!(

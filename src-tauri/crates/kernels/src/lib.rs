@@ -10,6 +10,7 @@ mod aligned;
 mod attention;
 mod bf16;
 mod buffers;
+mod choice;
 mod compute;
 mod cross_entropy;
 mod dense;
@@ -41,7 +42,8 @@ pub use attention::{
     KeyValueShape, KeyValueStore, Scoring, StoreFull,
 };
 pub use bf16::{narrow_to_bf16, widen_bf16};
-pub use compute::{Compute, KERNELS_VARIABLE};
+pub use choice::{Choice, PathTrial, Rates, Reason, WorkKind, choose, try_paths};
+pub use compute::{Compute, KERNELS_VARIABLE, Paths, path_of_variable};
 pub use cross_entropy::{
     StreamedCrossEntropy, Targets, cross_entropy, cross_entropy_with_gradient,
 };

@@ -45,9 +45,9 @@ pub struct Figure {
 
 /// Measures all products of these formats. Takes seconds.
 pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figure> {
-    let Compute { path, pool } = compute;
+    let pool = &compute.pool;
     let read = memory_read_gb_per_s();
-    let peak = |arithmetic| peak(*path, pool, arithmetic).unwrap_or(0.0) / 1e9;
+    let peak = |arithmetic| peak(compute.paths.prefill, pool, arithmetic).unwrap_or(0.0) / 1e9;
     let (f32_peak, bf16_peak, int8_peak) = (
         peak(Arithmetic::F32),
         peak(Arithmetic::Bf16),
@@ -61,6 +61,7 @@ pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figu
                 .map(|copy| Matrix::random(format, (n, k), pool, copy as u64))
                 .collect();
             for m in ROWS {
+                let path = compute.path_for(m);
                 let seconds = seconds(compute, &matrices, m);
                 let (name, value, unit, limit) = if m == 1 {
                     (
@@ -70,7 +71,7 @@ pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figu
                         read,
                     )
                 } else {
-                    let tiles = m > FEW_ROWS && rounds_to_bf16(*path, format);
+                    let tiles = m > FEW_ROWS && rounds_to_bf16(path, format);
                     // Codes without an instruction for them are multiplied in f32's time.
                     let limit = match (tiles, format.is_quantized()) {
                         (true, _) => bf16_peak,
@@ -89,7 +90,7 @@ pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figu
                     m,
                     n,
                     k,
-                    path: *path,
+                    path,
                     value,
                     unit,
                     limit,
@@ -101,7 +102,7 @@ pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figu
                 m: TRAINING_ROWS,
                 n: k,
                 k: n,
-                path: *path,
+                path: compute.paths.backward,
                 value: gflops(n, k) / gradient_seconds(compute, &matrices[0]),
                 unit: "GFLOP/s",
                 limit: if bf16 { bf16_peak } else { f32_peak },
@@ -118,7 +119,7 @@ pub fn measure_products(compute: &Compute, formats: &[WeightFormat]) -> Vec<Figu
                 m: n,
                 n: k,
                 k: TRAINING_ROWS,
-                path: *path,
+                path: compute.paths.backward,
                 value: gflops(n, k) / weight_gradient_seconds(compute, precision, (n, k)),
                 unit: "GFLOP/s",
                 limit: if peak > 0.0 { peak } else { f32_peak },
@@ -144,7 +145,13 @@ fn gradient_seconds(compute: &Compute, matrix: &Matrix) -> f64 {
         sums: Sums::Add,
     };
     median(|_| {
-        multiply_transposed(compute.path, &compute.pool, &mut scratch, &product, &mut dx);
+        multiply_transposed(
+            compute.paths.backward,
+            &compute.pool,
+            &mut scratch,
+            &product,
+            &mut dx,
+        );
     })
 }
 
@@ -168,7 +175,13 @@ fn weight_gradient_seconds(
         precision,
     };
     median(|_| {
-        multiply_dense(compute.path, &compute.pool, &mut scratch, &product, &mut dw);
+        multiply_dense(
+            compute.paths.backward,
+            &compute.pool,
+            &mut scratch,
+            &product,
+            &mut dw,
+        );
     })
 }
 
@@ -211,7 +224,7 @@ fn seconds(compute: &Compute, matrices: &[Matrix], rows: usize) -> f64 {
                 output: &mut output,
             };
             multiply(
-                compute.path,
+                compute.path_for(rows),
                 &compute.pool,
                 &mut scratch,
                 &x,

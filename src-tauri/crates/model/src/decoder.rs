@@ -102,7 +102,7 @@ impl Decoder {
                 vocabulary: self.spec.vocabulary,
             });
         }
-        let Compute { path, pool } = &self.compute;
+        let (path, pool) = (self.compute.path_for(tokens.len()), &*self.compute.pool);
         let (position, hidden) = (cache.tokens(), self.spec.hidden_size);
         let (layers, workspace) = cache.parts(&self.spec, tokens.len())?;
         pool.pieces(&mut workspace.stream, hidden, |index, row| {
@@ -111,7 +111,8 @@ impl Decoder {
         self.frequencies
             .fill(&mut workspace.turns, position, tokens.len());
         let pass = Pass {
-            compute: &self.compute,
+            path,
+            pool,
             frequencies: &self.frequencies,
             position,
         };
@@ -125,15 +126,16 @@ impl Decoder {
             Logits::Last => tokens.len() - 1,
             Logits::All => 0,
         };
+        let path = self.compute.path_for(tokens.len() - first);
         let normed = &mut workspace.normed[first * hidden..];
         self.output_norm
-            .forward(&self.compute, &workspace.stream[first * hidden..], normed);
+            .forward(path, pool, &workspace.stream[first * hidden..], normed);
         let mut logits = vec![0.0; (tokens.len() - first) * self.spec.vocabulary];
         let product = Product {
             matrix: &self.output,
             output: &mut logits,
         };
-        multiply(*path, pool, &mut workspace.scratch, normed, &mut [product]);
+        multiply(path, pool, &mut workspace.scratch, normed, &mut [product]);
         cache.advance(tokens.len());
         Ok(logits)
     }

@@ -1,7 +1,7 @@
 //! One layer: attention, then the feed-forward part, each behind a norm and added to the residual stream.
 
 use nc_kernels::{
-    Activation, Attention, Compute, HeadRows, KeyValueStore, NormKind, Scoring, Turn,
+    Activation, Attention, HeadRows, KeyValueStore, NormKind, Path, Pool, Scoring, Turn,
 };
 
 use crate::rotary::Frequencies;
@@ -17,7 +17,7 @@ pub(crate) struct NormLayer {
 }
 
 impl NormLayer {
-    pub(crate) fn forward(&self, compute: &Compute, x: &[f32], y: &mut [f32]) {
+    pub(crate) fn forward(&self, path: Path, pool: &Pool, x: &[f32], y: &mut [f32]) {
         let Norm::RootMeanSquare { epsilon } = self.norm;
         let norm = nc_kernels::Norm {
             kind: NormKind::RootMeanSquare,
@@ -25,7 +25,7 @@ impl NormLayer {
             bias: None,
             epsilon,
         };
-        norm.forward(compute.path, &compute.pool, x, y);
+        norm.forward(path, pool, x, y);
     }
 }
 
@@ -60,7 +60,9 @@ pub(crate) struct MlpLayer {
 /// What all layers of one forward pass share.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
-    pub(crate) compute: &'a Compute,
+    /// That of the pass's number of rows.
+    pub(crate) path: Path,
+    pub(crate) pool: &'a Pool,
     pub(crate) frequencies: &'a Frequencies,
     /// Tokens in the cache before this pass.
     pub(crate) position: usize,
@@ -73,25 +75,15 @@ impl Layer {
         workspace: &mut Workspace,
         cache: &mut KeyValueStore,
     ) -> Result<(), ModelError> {
-        let compute = pass.compute;
+        let Pass { path, pool, .. } = pass;
         self.attention_norm
-            .forward(compute, &workspace.stream, &mut workspace.normed);
+            .forward(path, pool, &workspace.stream, &mut workspace.normed);
         self.attention.forward(pass, workspace, cache)?;
-        nc_kernels::add(
-            compute.path,
-            &compute.pool,
-            &mut workspace.stream,
-            &workspace.update,
-        );
+        nc_kernels::add(path, pool, &mut workspace.stream, &workspace.update);
         self.mlp_norm
-            .forward(compute, &workspace.stream, &mut workspace.normed);
-        self.mlp.forward(compute, workspace);
-        nc_kernels::add(
-            compute.path,
-            &compute.pool,
-            &mut workspace.stream,
-            &workspace.update,
-        );
+            .forward(path, pool, &workspace.stream, &mut workspace.normed);
+        self.mlp.forward(path, pool, workspace);
+        nc_kernels::add(path, pool, &mut workspace.stream, &workspace.update);
         Ok(())
     }
 
@@ -121,7 +113,8 @@ impl AttentionLayer {
         cache: &mut KeyValueStore,
     ) -> Result<(), ModelError> {
         let Pass {
-            compute,
+            path,
+            pool,
             frequencies,
             position,
         } = pass;
@@ -137,7 +130,11 @@ impl AttentionLayer {
             attention,
             ..
         } = workspace;
-        let mut lane = Lane { compute, scratch };
+        let mut lane = Lane {
+            path,
+            pool,
+            scratch,
+        };
         project(
             &mut lane,
             normed,
@@ -162,32 +159,19 @@ impl AttentionLayer {
                 head_dim,
                 stride,
             };
-            table.turn(
-                compute.path,
-                &compute.pool,
-                Turn::Forward,
-                rows,
-                &turns.rows,
-            );
+            table.turn(path, pool, Turn::Forward, rows, &turns.rows);
         }
         let full = |full: nc_kernels::StoreFull| ModelError::ContextExceeded {
             wanted_tokens: full.wanted_tokens,
             limit_tokens: full.limit_tokens,
         };
-        cache
-            .append(compute.path, position, keys, values)
-            .map_err(full)?;
+        cache.append(path, position, keys, values).map_err(full)?;
         let question = Attention {
             queries,
             position,
             scoring: Scoring::causal(heads, 1.0 / (head_dim as f32).sqrt()),
         };
-        cache.attend(
-            (compute.path, &compute.pool, attention),
-            &question,
-            attended,
-            None,
-        );
+        cache.attend((path, pool, attention), &question, attended, None);
         project(&mut lane, attended, [(&self.output, update)]);
         Ok(())
     }
@@ -195,7 +179,7 @@ impl AttentionLayer {
 
 impl MlpLayer {
     /// `normed` to `update`.
-    fn forward(&self, compute: &Compute, workspace: &mut Workspace) {
+    fn forward(&self, path: Path, pool: &Pool, workspace: &mut Workspace) {
         let Workspace {
             normed,
             update,
@@ -204,12 +188,14 @@ impl MlpLayer {
             scratch,
             ..
         } = workspace;
-        let mut lane = Lane { compute, scratch };
+        let mut lane = Lane {
+            path,
+            pool,
+            scratch,
+        };
         project(&mut lane, normed, [(&self.gate, gate), (&self.up, up)]);
         match self.kind {
-            MlpKind::GatedSilu => {
-                Activation::Silu.gate_in_place(compute.path, &compute.pool, gate, up)
-            }
+            MlpKind::GatedSilu => Activation::Silu.gate_in_place(path, pool, gate, up),
         }
         project(&mut lane, up, [(&self.down, update)]);
     }

@@ -254,7 +254,8 @@ impl Decoder {
             self.output = Arc::new(empty(&compute));
         }
         if let Some(matrix) = self.matrix_mut(role) {
-            matrix.repack(compute.path, &compute.pool, values);
+            let (path, pool) = compute.training();
+            matrix.repack(path, pool, values);
         }
         if tied {
             self.output = Arc::clone(&self.embedding);
@@ -276,7 +277,7 @@ fn make_trainable(matrix: &mut Matrix, compute: &Compute) -> Result<(), ModelErr
         }
         WeightFormat::F32 => return Ok(()),
         WeightFormat::Bf16 | WeightFormat::F16
-            if rounds_to_bf16(compute.path, WeightFormat::Bf16) =>
+            if rounds_to_bf16(compute.training().0, WeightFormat::Bf16) =>
         {
             WeightFormat::Bf16
         }
@@ -290,12 +291,7 @@ fn make_trainable(matrix: &mut Matrix, compute: &Compute) -> Result<(), ModelErr
     compute
         .pool
         .pieces(&mut rows, inputs, |row, values| matrix.row(row, values));
-    *matrix = Matrix::from_f32(
-        compute.path,
-        &compute.pool,
-        format,
-        (outputs, inputs),
-        &rows,
-    );
+    let (path, pool) = compute.training();
+    *matrix = Matrix::from_f32(path, pool, format, (outputs, inputs), &rows);
     Ok(())
 }

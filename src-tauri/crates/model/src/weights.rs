@@ -54,11 +54,11 @@ pub(crate) fn project<const N: usize>(
             matrix: &projection.weight,
             output,
         });
-    let compute = lane.compute;
-    nc_kernels::multiply(compute.path, &compute.pool, lane.scratch, x, &mut products);
+    let (path, pool) = (lane.path, lane.pool);
+    nc_kernels::multiply(path, pool, lane.scratch, x, &mut products);
     for (projection, output) in projections {
         if let Some(bias) = &projection.bias {
-            nc_kernels::add_bias(compute.path, &compute.pool, output, bias);
+            nc_kernels::add_bias(path, pool, output, bias);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Buffers that forward passes reuse.
 
-use nc_kernels::{AttentionScratch, Compute, Scratch};
+use nc_kernels::{AttentionScratch, Path, Pool, Scratch};
 
 use crate::DecoderSpec;
 use crate::rotary::Turns;
@@ -29,7 +29,8 @@ pub(crate) struct Workspace {
 
 /// What a product computes with.
 pub(crate) struct Lane<'a> {
-    pub(crate) compute: &'a Compute,
+    pub(crate) path: Path,
+    pub(crate) pool: &'a Pool,
     pub(crate) scratch: &'a mut Scratch,
 }
 

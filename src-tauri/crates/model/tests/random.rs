@@ -1,6 +1,6 @@
 //! Decoders with random weights: what the benchmarks run.
 
-use nc_kernels::{Int4Group, WeightFormat};
+use nc_kernels::{Int4Group, Paths, WeightFormat};
 use nc_model::{
     AttentionShape, Compute, Decoder, DecoderSpec, KernelPath, Logits, Mlp, RandomWeights,
 };
@@ -78,4 +78,53 @@ fn a_step_of_decoding_reads_the_bits_its_weights_have() {
         let expected = (matrices + 4 * 256) as f64 * bits / 8.0 + f64::from(17 * 256 * 4);
         assert_eq!(decoder.bytes_per_token() as f64, expected, "{weights}");
     }
+}
+
+#[test]
+fn the_number_of_rows_decides_the_path_and_nothing_else() {
+    let (weak, strong) = (KernelPath::all()[0], KernelPath::strongest());
+    if weak == strong {
+        eprintln!("this machine has one path: mixed ones are not tested");
+        return;
+    }
+    let tokens: Vec<u32> = (0..40).map(|index| index * 7 % 300).collect();
+    let decoder =
+        |compute| Decoder::random(small(), RandomWeights::Uniform(WeightFormat::Bf16), compute);
+    let all = |decoder: &Decoder, tokens: &[u32]| {
+        let mut cache = decoder.new_cache(64);
+        let logits = decoder.forward(tokens, &mut cache, Logits::All);
+        logits.expect("logits")
+    };
+    let mixed = Compute::new(weak, 2).with_paths(Paths {
+        prefill: strong,
+        ..Paths::all(weak)
+    });
+    let (weak, mixed, strong) = (
+        decoder(Compute::new(weak, 2)),
+        decoder(mixed),
+        decoder(Compute::new(strong, 2)),
+    );
+    assert_eq!(all(&mixed, &tokens), all(&strong, &tokens), "40 rows");
+    assert_eq!(
+        all(&mixed, &tokens[..16]),
+        all(&weak, &tokens[..16]),
+        "16 rows"
+    );
+    assert_ne!(
+        all(&mixed, &tokens),
+        all(&weak, &tokens),
+        "paths differ in last bits"
+    );
+
+    // After the same prompt, tokens read together have the bits of those read one by one.
+    let (prompt, rest) = tokens.split_at(24);
+    let after_prompt = |pieces: &[&[u32]]| {
+        let mut cache = mixed.new_cache(64);
+        let mut read = |piece: &[u32]| mixed.forward(piece, &mut cache, Logits::All);
+        read(prompt).expect("logits");
+        let logits = pieces.iter().flat_map(|piece| read(piece).expect("logits"));
+        logits.collect::<Vec<f32>>()
+    };
+    let one_by_one: Vec<&[u32]> = rest.chunks(1).collect();
+    assert_eq!(after_prompt(&[rest]), after_prompt(&one_by_one));
 }

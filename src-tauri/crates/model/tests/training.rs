@@ -239,7 +239,12 @@ fn check_against_pytorch(variant: &str, method: &Method, kernels: KernelPath) {
                 gradients: &gradients[range()],
                 gradient_scale: 1.0,
             };
-            optimizer.step(compute.path, &compute.pool, step as u64 + 1, slices);
+            optimizer.step(
+                compute.paths.backward,
+                &compute.pool,
+                step as u64 + 1,
+                slices,
+            );
         }
         training.update(&parameters);
     }
@@ -529,7 +534,7 @@ fn adapters_learn_beside_quantised_weights_and_nothing_else_does() {
             gradients: &gradients,
             gradient_scale: 1.0,
         };
-        optimizer.step(compute.path, &compute.pool, step, slices);
+        optimizer.step(compute.paths.backward, &compute.pool, step, slices);
     }
     assert!(losses[29] < losses[0] / 4.0, "{losses:?}");
     let after = training

@@ -1,6 +1,7 @@
 import type { Backend, CommandName, Request, Response } from '../index';
 import type { ChatSummary } from '../types';
 import { fail, type Chat, type Core } from './core';
+import { kernels } from './kernels';
 import { entry, loaded, onDisk } from './models';
 import { write } from './writing';
 
@@ -69,8 +70,7 @@ export function commands(core: Core): Backend['call'] {
         processor: 'Intel Xeon Platinum 8488C',
         logical_processors: 8,
         instruction_sets: ['amx-int8', 'amx-bf16', 'avx512-bf16', 'avx512', 'avx2'],
-        kernels: 'avx512',
-        kernels_reason: 'AVX-512 was the fastest of what this processor offers when it was measured.',
+        ...kernels(core.settings.kernels, core.kernelsVariable),
         memory_total_bytes: 33_280_000_000,
         memory_available_bytes: 24_100_000_000,
         memory_read_gb_per_s: 41.3,

@@ -4,6 +4,7 @@ import type {
   ApiError,
   AppEvent,
   ChatSettings,
+  KernelPath,
   ChatSummary,
   ChatView,
   ErrorCode,
@@ -37,9 +38,11 @@ export const defaults: ChatSettings = { system_prompt: '', template: 'model', sa
 export const tokens = (text: string) => Math.ceil(text.length / 4);
 
 export class Core {
-  settings: Settings = { theme: 'system', advanced: false, sidebar_collapsed: false };
+  settings: Settings = { theme: 'system', advanced: false, sidebar_collapsed: false, kernels: null };
   chats = new Map<number, Chat>();
   models: ModelEntry[] = [];
+  /** What NEURALCHAT_KERNELS names. */
+  kernelsVariable: KernelPath | null = null;
   state: ModelState = { loaded: null, opening: null, failed: null };
   seq = 0;
   /** Milliseconds between two pieces of an answer. */

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use nc_kernels::{AdamW, AdamWSlices, Arithmetic, Compute, Path, WeightFormat, rounds_to_bf16};
+use nc_kernels::{AdamW, AdamWSlices, Arithmetic, Path, WeightFormat, rounds_to_bf16};
 use nc_model::{
     Lora, Method, MicroBatch, Objective, RandomWeights, Site, StepOptions, TrainingDecoder,
 };
@@ -112,9 +112,9 @@ pub fn train(request: &TrainRequest) -> Result<TrainFigures, ApiError> {
         peak_pss_bytes = peak_pss_bytes.max(pss_bytes());
     }
     let tokens_per_second = median(rates);
-    let Compute { path, pool } = &compute;
-    let peak = nc_kernels::peak(*path, pool, Arithmetic::Bf16)
-        .or_else(|| nc_kernels::peak(*path, pool, Arithmetic::F32))
+    let (path, pool) = compute.training();
+    let peak = nc_kernels::peak(path, pool, Arithmetic::Bf16)
+        .or_else(|| nc_kernels::peak(path, pool, Arithmetic::F32))
         .unwrap_or(f64::INFINITY);
     let per_weight = match (request.method, request.loss) {
         (TrainMethod::Full, TrainLoss::Sft) => 6.0,
@@ -128,7 +128,7 @@ pub fn train(request: &TrainRequest) -> Result<TrainFigures, ApiError> {
         tokens_per_second,
         fraction: tokens_per_second * operations / peak,
         peak_pss_bytes,
-        paths: vec![path_name(*path, format)],
+        paths: vec![path_name(path, format)],
     })
 }
 
@@ -187,6 +187,7 @@ impl State {
             weight_decay: 0.0,
         };
         let compute = training.decoder().compute().clone();
+        let (path, pool) = compute.training();
         let slices = AdamWSlices {
             parameters: &mut self.parameters,
             first_moments: &mut self.first_moments,
@@ -194,7 +195,7 @@ impl State {
             gradients: &self.gradients,
             gradient_scale: 1.0,
         };
-        optimizer.step(compute.path, &compute.pool, step as u64 + 1, slices);
+        optimizer.step(path, pool, step as u64 + 1, slices);
         training.update(&self.parameters);
         Ok(())
     }

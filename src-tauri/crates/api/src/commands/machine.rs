@@ -17,7 +17,8 @@ pub async fn app_info(api: &Arc<Api>, _request: Nothing) -> Result<AppInfo, ApiE
     })
 }
 
-/// What this machine can do and which kernels were chosen. The first call measures memory bandwidth.
+/// What this machine can do and which kernels were chosen. The first call measures memory bandwidth, and the
+/// kernels where no model did.
 ///
 /// # Errors
 /// `BadRequest` when `NEURALCHAT_KERNELS` names kernels that are not there; `Internal` when the measuring thread dies.

@@ -109,5 +109,6 @@ pub async fn model_check(api: &Arc<Api>, _request: Nothing) -> Result<ModelCheck
             "Open the model that is to be checked.",
         )
     })?;
-    crate::off_thread(move || open_model::check(&loaded.about.path)).await
+    let compute = loaded.engine.compute().clone();
+    crate::off_thread(move || open_model::check(&loaded.about.path, compute)).await
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use nc_library::Library;
+
 use crate::convert::to_value;
 use crate::dto::{Nothing, Settings};
 use crate::{Api, ApiError};
@@ -13,7 +15,12 @@ const KEY: &str = "settings";
 /// # Errors
 /// `Storage` when the library cannot be read.
 pub async fn settings_get(api: &Arc<Api>, _request: Nothing) -> Result<Settings, ApiError> {
-    let stored = api.library.setting(KEY)?;
+    kept(&api.library)
+}
+
+/// The same, from a library.
+pub(crate) fn kept(library: &Library) -> Result<Settings, ApiError> {
+    let stored = library.setting(KEY)?;
     Ok(stored
         .and_then(|value| serde_json::from_value(value).ok())
         .unwrap_or_default())

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::KernelReport;
+
 /// What this machine is and what was chosen on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct MachineInfo {
@@ -12,10 +14,12 @@ pub struct MachineInfo {
     pub logical_processors: u32,
     /// Instruction sets found and usable, best first: "amx-int8", "avx512-bf16", "avx2" …
     pub instruction_sets: Vec<String>,
-    /// The kernel path chosen, in a word ("avx512", "avx2", "portable" …).
+    /// The kernel path chosen for the next model, in a word ("avx512", "portable" …), or one for each kind of work.
     pub kernels: String,
     /// A sentence about the choice, for people.
     pub kernels_reason: String,
+    /// What each path measured, and what was chosen.
+    pub kernel_report: KernelReport,
     /// Memory in the machine.
     pub memory_total_bytes: u64,
     /// Memory free for us now.

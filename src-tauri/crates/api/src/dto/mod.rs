@@ -2,12 +2,14 @@
 
 mod chat;
 mod event;
+mod kernels;
 mod machine;
 mod model;
 mod settings;
 
 pub use chat::*;
 pub use event::*;
+pub use kernels::*;
 pub use machine::*;
 pub use model::*;
 pub use settings::*;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::KernelPath;
+
 /// Light, dark, or as the system says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -26,4 +28,6 @@ pub struct Settings {
     pub advanced: bool,
     /// The sidebar is folded to icons.
     pub sidebar_collapsed: bool,
+    /// The kernels that models are computed with, from the next one opened on; none chooses automatically.
+    pub kernels: Option<KernelPath>,
 }

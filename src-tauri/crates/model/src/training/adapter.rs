@@ -131,7 +131,8 @@ impl Dropout {
             }
         });
         let kept = 1.0 - f32::from(limit) / 65536.0;
-        scale(compute.path, &compute.pool, values, 1.0 / kept);
+        let (path, pool) = compute.training();
+        scale(path, pool, values, 1.0 / kept);
     }
 }
 

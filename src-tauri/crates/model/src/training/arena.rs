@@ -25,6 +25,7 @@ impl Kept {
     }
 
     pub(super) fn keep(&mut self, compute: &Compute, values: &[f32]) {
+        let (path, pool) = compute.training();
         match self {
             Self::F32(kept) => {
                 kept.resize(values.len(), 0.0);
@@ -32,15 +33,16 @@ impl Kept {
             }
             Self::Bf16(kept) => {
                 kept.resize(values.len(), 0);
-                narrow_to_bf16(compute.path, &compute.pool, values, kept);
+                narrow_to_bf16(path, pool, values, kept);
             }
         }
     }
 
     pub(super) fn restore(&self, compute: &Compute, values: &mut [f32]) {
+        let (path, pool) = compute.training();
         match self {
             Self::F32(kept) => values.copy_from_slice(kept),
-            Self::Bf16(kept) => widen_bf16(compute.path, &compute.pool, kept, values),
+            Self::Bf16(kept) => widen_bf16(path, pool, kept, values),
         }
     }
 

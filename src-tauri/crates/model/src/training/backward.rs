@@ -88,7 +88,7 @@ struct Step<'a> {
 
 impl Back<'_, '_> {
     fn layer(&mut self, layer: &Layer, arena: &mut Arena, trace: usize) {
-        let Compute { path, pool } = self.pass.compute;
+        let (path, pool) = self.pass.compute.training();
         let compute = self.pass.compute;
         let Arena {
             traces,
@@ -118,7 +118,7 @@ impl Back<'_, '_> {
         trace.gate.restore(compute, gate);
         trace.up.restore(compute, up);
         let activation = activation(layer.mlp.kind);
-        activation.gate(*path, pool, (gate, up), inner);
+        activation.gate(path, pool, (gate, up), inner);
         self.product(
             layer,
             &mut lane,
@@ -132,7 +132,7 @@ impl Back<'_, '_> {
         // What was gated is no longer needed.
         let gate_gradient = inner;
         activation.gate_backward(
-            *path,
+            path,
             pool,
             GateBackward {
                 gate,
@@ -143,7 +143,7 @@ impl Back<'_, '_> {
             },
         );
         trace.middle.restore(compute, residual);
-        layer.mlp_norm.forward(compute, residual, normed);
+        layer.mlp_norm.forward(path, pool, residual, normed);
         for (site, output_gradient, sums) in [
             (Site::Gate, &*gate_gradient, Sums::Overwrite),
             (Site::Up, &*up_gradient, Sums::Add),
@@ -191,7 +191,7 @@ impl Back<'_, '_> {
             output_gradient: attended_gradient,
         };
         backward.run(
-            (*path, pool, attention),
+            (path, pool, attention),
             AttentionGradients {
                 queries: query_gradient,
                 keys: key_gradient,
@@ -209,10 +209,10 @@ impl Back<'_, '_> {
                 head_dim: shape.head_dim,
                 stride: heads * shape.head_dim,
             };
-            table.turn(*path, pool, Turn::Backward, rows, &turns.rows);
+            table.turn(path, pool, Turn::Backward, rows, &turns.rows);
         }
         trace.input.restore(compute, residual);
-        layer.attention_norm.forward(compute, residual, normed);
+        layer.attention_norm.forward(path, pool, residual, normed);
         for (site, output_gradient, sums) in [
             (Site::Query, &*query_gradient, Sums::Overwrite),
             (Site::Key, &*key_gradient, Sums::Add),
@@ -265,7 +265,7 @@ impl Back<'_, '_> {
         ),
         step: Step,
     ) {
-        let Compute { path, pool } = self.pass.compute;
+        let (path, pool) = self.pass.compute.training();
         let Step {
             site,
             x,
@@ -281,7 +281,7 @@ impl Back<'_, '_> {
                 matrix,
                 sums: *sums,
             };
-            multiply_transposed(*path, pool, scratch, &product, x_gradient);
+            multiply_transposed(path, pool, scratch, &product, x_gradient);
         }
         let weight = TensorRole::Layer(self.layer, site.weight());
         if let Some(weight_gradient) = self.layout.weight(weight, self.gradients) {
@@ -292,11 +292,11 @@ impl Back<'_, '_> {
                 sums: Sums::Add,
                 precision: self.precision,
             };
-            multiply_dense(*path, pool, scratch, &product, weight_gradient);
+            multiply_dense(path, pool, scratch, &product, weight_gradient);
         }
         let bias = TensorRole::Layer(self.layer, site.bias());
         if let Some(bias_gradient) = self.layout.weight(bias, self.gradients) {
-            add_column_sums(*path, pool, output_gradient, bias_gradient);
+            add_column_sums(path, pool, output_gradient, bias_gradient);
         }
         let Some(adapters) = self.pass.adapters else {
             return;
@@ -316,7 +316,7 @@ impl Back<'_, '_> {
             sums: Sums::Overwrite,
             precision,
         };
-        multiply_dense(*path, pool, scratch, &to_low, &mut low_gradient);
+        multiply_dense(path, pool, scratch, &to_low, &mut low_gradient);
         let to_second = DenseProduct {
             left: output_gradient.transposed(),
             right: low,
@@ -325,7 +325,7 @@ impl Back<'_, '_> {
             precision,
         };
         if let Some(place) = self.layout.place(ParameterRole::LoraB(self.layer, site)) {
-            multiply_dense(*path, pool, scratch, &to_second, &mut self.gradients[place]);
+            multiply_dense(path, pool, scratch, &to_second, &mut self.gradients[place]);
         }
         let low_gradient_rows = Operand::new(&low_gradient, (rows, rank));
         let input = buffers.input(self.pass.compute, x, adapter.dropout);
@@ -337,7 +337,7 @@ impl Back<'_, '_> {
             precision,
         };
         if let Some(place) = self.layout.place(ParameterRole::LoraA(self.layer, site)) {
-            multiply_dense(*path, pool, scratch, &to_first, &mut self.gradients[place]);
+            multiply_dense(path, pool, scratch, &to_first, &mut self.gradients[place]);
         }
         if let Some((x_gradient, _)) = x_gradient {
             let mut to_input = DenseProduct {
@@ -348,13 +348,13 @@ impl Back<'_, '_> {
                 precision,
             };
             match adapter.dropout {
-                None => multiply_dense(*path, pool, scratch, &to_input, x_gradient),
+                None => multiply_dense(path, pool, scratch, &to_input, x_gradient),
                 Some(dropout) => {
                     to_input.sums = Sums::Overwrite;
                     buffers.dropped.resize(x.len(), 0.0);
-                    multiply_dense(*path, pool, scratch, &to_input, &mut buffers.dropped);
+                    multiply_dense(path, pool, scratch, &to_input, &mut buffers.dropped);
                     dropout.apply(self.pass.compute, &mut buffers.dropped);
-                    nc_kernels::add(*path, pool, x_gradient, &buffers.dropped);
+                    nc_kernels::add(path, pool, x_gradient, &buffers.dropped);
                 }
             }
         }
@@ -371,6 +371,7 @@ impl NormLayer {
             bias: None,
             epsilon,
         };
-        norm.backward(compute.path, &compute.pool, slices);
+        let (path, pool) = compute.training();
+        norm.backward(path, pool, slices);
     }
 }

@@ -160,6 +160,7 @@ impl Layer {
     /// The arena's stream through this layer; everything the way back needs into a trace.
     pub(super) fn trace(&self, index: usize, pass: Pass, arena: &mut Arena, trace: usize) {
         let compute = pass.compute;
+        let (path, pool) = compute.training();
         let Arena {
             traces,
             turns,
@@ -197,7 +198,7 @@ impl Layer {
         };
 
         trace.input.keep(compute, stream);
-        self.attention_norm.forward(compute, stream, normed);
+        self.attention_norm.forward(path, pool, stream, normed);
         forward.project(
             normed,
             [
@@ -215,13 +216,7 @@ impl Layer {
                 head_dim: shape.head_dim,
                 stride: heads * shape.head_dim,
             };
-            table.turn(
-                compute.path,
-                &compute.pool,
-                Turn::Forward,
-                rows,
-                &turns.rows,
-            );
+            table.turn(path, pool, Turn::Forward, rows, &turns.rows);
         }
         trace.queries.keep(compute, queries);
         trace.keys.keep(compute, keys);
@@ -229,7 +224,7 @@ impl Layer {
         // Attention is computed from what the way back will see.
         trace.queries.restore(compute, queries);
         store.truncate(0);
-        if store.append(compute.path, 0, keys, values).is_err() {
+        if store.append(path, 0, keys, values).is_err() {
             unreachable!("the store has no limit that memory would not reach first");
         }
         let question = Attention {
@@ -244,7 +239,7 @@ impl Layer {
             .log_sum_exp
             .resize(pass.starts.len() * shape.heads, 0.0);
         store.attend(
-            (compute.path, &compute.pool, attention),
+            (path, pool, attention),
             &question,
             attended,
             Some(&mut trace.log_sum_exp),
@@ -254,10 +249,10 @@ impl Layer {
             attended,
             [(self, Site::AttentionOutput, update, low_output)],
         );
-        nc_kernels::add(compute.path, &compute.pool, stream, update);
+        nc_kernels::add(path, pool, stream, update);
 
         trace.middle.keep(compute, stream);
-        self.mlp_norm.forward(compute, stream, normed);
+        self.mlp_norm.forward(path, pool, stream, normed);
         forward.project(
             normed,
             [
@@ -267,9 +262,9 @@ impl Layer {
         );
         trace.gate.keep(compute, gate);
         trace.up.keep(compute, up);
-        activation(self.mlp.kind).gate_in_place(compute.path, &compute.pool, gate, up);
+        activation(self.mlp.kind).gate_in_place(path, pool, gate, up);
         forward.project(up, [(self, Site::Down, update, low_down)]);
-        nc_kernels::add(compute.path, &compute.pool, stream, update);
+        nc_kernels::add(path, pool, stream, update);
     }
 }
 
@@ -293,10 +288,11 @@ impl Forward<'_, '_> {
         x: &[f32],
         sites: [(&Layer, Site, &mut Vec<f32>, &mut Vec<f32>); N],
     ) {
-        let Compute { path, pool } = self.pass.compute;
+        let (path, pool) = self.pass.compute.training();
         let mut sites = sites;
         let mut lane = Lane {
-            compute: self.pass.compute,
+            path,
+            pool,
             scratch: self.scratch,
         };
         let projections = sites
@@ -322,7 +318,7 @@ impl Forward<'_, '_> {
                 sums: Sums::Overwrite,
                 precision: adapters.precision,
             };
-            multiply_dense(*path, pool, self.scratch, &first, low);
+            multiply_dense(path, pool, self.scratch, &first, low);
             let second = DenseProduct {
                 left: Operand::new(low, (rows, adapters.rank)),
                 right: adapter.second.transposed(),
@@ -330,7 +326,7 @@ impl Forward<'_, '_> {
                 sums: Sums::Add,
                 precision: adapters.precision,
             };
-            multiply_dense(*path, pool, self.scratch, &second, output);
+            multiply_dense(path, pool, self.scratch, &second, output);
         }
     }
 }

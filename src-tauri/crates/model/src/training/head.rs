@@ -3,7 +3,7 @@
 //! Only tokens that count go through it, a block of rows at a time: logits of a whole micro-batch are never in memory.
 
 use nc_kernels::{
-    Compute, DenseProduct, NormBackward, Operand, Product, Sums, TransposedProduct, cross_entropy,
+    DenseProduct, NormBackward, Operand, Product, Sums, TransposedProduct, cross_entropy,
     cross_entropy_with_gradient, multiply, multiply_dense, multiply_transposed,
 };
 
@@ -119,7 +119,7 @@ impl<'a> Head<'a> {
 
     /// Gathers the rows at these places, and computes their logits.
     fn logits(&mut self, places: &[usize]) {
-        let Compute { path, pool } = &self.decoder.compute;
+        let (path, pool) = self.decoder.compute.training();
         let hidden = self.decoder.spec.hidden_size;
         let (rows, buffers) = (places.len(), &mut *self.buffers);
         buffers.stream.resize(rows * hidden, 0.0);
@@ -132,30 +132,30 @@ impl<'a> Head<'a> {
             row.copy_from_slice(&self.stream[place * hidden..][..hidden]);
         }
         let norm = &self.decoder.output_norm;
-        norm.forward(&self.decoder.compute, &buffers.stream, &mut buffers.normed);
+        norm.forward(path, pool, &buffers.stream, &mut buffers.normed);
         let product = Product {
             matrix: &self.decoder.output,
             output: &mut buffers.logits,
         };
-        multiply(*path, pool, self.scratch, &buffers.normed, &mut [product]);
+        multiply(path, pool, self.scratch, &buffers.normed, &mut [product]);
     }
 
     fn losses(&mut self, targets: &[Option<u32>]) {
-        let Compute { path, pool } = &self.decoder.compute;
+        let (path, pool) = self.decoder.compute.training();
         let HeadBuffers { logits, losses, .. } = &mut *self.buffers;
-        cross_entropy(*path, pool, logits, targets, losses);
+        cross_entropy(path, pool, logits, targets, losses);
     }
 
     /// Losses, and over the logits the gradient of their weighted sum.
     fn loss_gradients(&mut self, targets: &[Option<u32>], weights: &[f32]) {
-        let Compute { path, pool } = &self.decoder.compute;
+        let (path, pool) = self.decoder.compute.training();
         let HeadBuffers { logits, losses, .. } = &mut *self.buffers;
-        cross_entropy_with_gradient(*path, pool, logits, (targets, weights), losses);
+        cross_entropy_with_gradient(path, pool, logits, (targets, weights), losses);
     }
 
     /// From the gradient of the logits to that of the stream at these places.
     fn back(&mut self, places: &[usize]) {
-        let Compute { path, pool } = &self.decoder.compute;
+        let (path, pool) = self.decoder.compute.training();
         let (hidden, vocabulary) = (self.decoder.spec.hidden_size, self.decoder.spec.vocabulary);
         let (rows, buffers) = (places.len(), &mut *self.buffers);
         buffers.normed_gradient.resize(rows * hidden, 0.0);
@@ -165,7 +165,7 @@ impl<'a> Head<'a> {
             sums: Sums::Overwrite,
         };
         let normed_gradient = &mut buffers.normed_gradient;
-        multiply_transposed(*path, pool, self.scratch, &product, normed_gradient);
+        multiply_transposed(path, pool, self.scratch, &product, normed_gradient);
         let output = match self.decoder.spec.tied_output {
             true => TensorRole::Embedding,
             false => TensorRole::Output,
@@ -182,7 +182,7 @@ impl<'a> Head<'a> {
                 sums: Sums::Add,
                 precision: self.precision,
             };
-            multiply_dense(*path, pool, self.scratch, &product, weight);
+            multiply_dense(path, pool, self.scratch, &product, weight);
         }
         buffers.stream_gradient.clear();
         buffers.stream_gradient.resize(rows * hidden, 0.0);

@@ -33,8 +33,9 @@ struct Raised(String);
 /// apart by recursion; the address space is reserved, and memory is used only as far as the stack really grows.
 const STACK_BYTES: usize = 256 << 20;
 
-/// Runs something that may need a deep stack.
-fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+/// Runs something that may need a deep stack: parsing, or one conversation's renderings together, since a thread costs more than
+/// most of them.
+pub(super) fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let failed = |cause: String| TextError::TemplateFailed { line: 0, cause };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
@@ -76,15 +77,8 @@ fn parse(source: String) -> Result<Environment<'static>> {
     Ok(environment)
 }
 
-/// Runs a template over these variables.
+/// Runs a template over these variables, on a deep stack.
 pub(super) fn run(
-    environment: &Environment<'static>,
-    variables: &Map<String, serde_json::Value>,
-) -> Result<String> {
-    on_a_deep_stack(|| render(environment, variables))
-}
-
-fn render(
     environment: &Environment<'static>,
     variables: &Map<String, serde_json::Value>,
 ) -> Result<String> {

@@ -142,7 +142,7 @@ impl ChatTemplate {
             messages,
             variables,
         };
-        job.render(add_generation_prompt)
+        environment::on_a_deep_stack(|| job.render(add_generation_prompt))
     }
 }
 

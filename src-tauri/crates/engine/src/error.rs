@@ -107,7 +107,7 @@ impl EngineError {
     /// What the person can do about it, one sentence.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Model(error) => remedy_of_model(error),
+            Self::Model(error) => error.remedy(),
             Self::Text(error) => error.remedy(),
             Self::TokenizerMissing { .. } => {
                 "Put the model's tokenizer.json into its folder, or open a GGUF file of it."
@@ -164,52 +164,6 @@ fn kind_of_model(error: &ModelError) -> EngineErrorKind {
         | ModelError::QuantizedTraining { .. } => Kind::Request,
         ModelError::LogitsNotFinite | ModelError::Entropy | ModelError::Compute(_) => {
             Kind::Generation
-        }
-    }
-}
-
-fn remedy_of_model(error: &ModelError) -> &'static str {
-    match error {
-        ModelError::NotFound { .. } => "Check the path, and that the drive is connected.",
-        ModelError::PermissionDenied { .. } => {
-            "Give your user the right to read it, or copy it into a folder of your own."
-        }
-        ModelError::Read { .. } => "Check the drive, then try again.",
-        ModelError::NotAModel { .. } => {
-            "Choose a folder with config.json and safetensors weights, or a .gguf file."
-        }
-        ModelError::MissingTensors { .. } => "Download the model again; weights are missing.",
-        ModelError::Json { .. }
-        | ModelError::Config { .. }
-        | ModelError::Shape { .. }
-        | ModelError::NotFinite { .. }
-        | ModelError::TokenOutOfRange { .. } => {
-            "Download or export the model again; these files are damaged or do not belong together."
-        }
-        ModelError::UnsupportedFamily { .. } | ModelError::UnsupportedFeature { .. } => {
-            "Choose a model of a supported kind."
-        }
-        ModelError::TooLarge { .. } => {
-            "Close other programs, or choose a smaller or quantised model."
-        }
-        ModelError::Cancelled => "Nothing needs to be done.",
-        ModelError::File(error) => error.remedy(),
-        ModelError::ContextExceeded { .. } => "Shorten the prompt.",
-        ModelError::EmptyInput => "Type something for the model to go on from.",
-        ModelError::LogitsNotFinite => {
-            "The weights are probably damaged; download the model again."
-        }
-        ModelError::Sampling { .. } => "Set the sampler back to its defaults.",
-        ModelError::Kernels(_) => {
-            "Unset NEURALCHAT_KERNELS, or set it to a path that this machine has."
-        }
-        ModelError::Lora(_) => "Change the adapter's settings.",
-        ModelError::QuantizedTraining { .. } => {
-            "Choose LoRA, or a model whose weights are not quantised."
-        }
-        ModelError::Entropy => "Set a seed in the sampler settings.",
-        ModelError::Compute(_) => {
-            "Try again; if it happens again, report it with the model's name."
         }
     }
 }

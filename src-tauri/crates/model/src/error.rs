@@ -154,6 +154,49 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// What a person can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "Check the path, and that the drive is connected.",
+            Self::PermissionDenied { .. } => {
+                "Give your user the right to read it, or copy it into a folder of your own."
+            }
+            Self::Read { .. } => "Check the drive, then try again.",
+            Self::NotAModel { .. } => {
+                "Choose a folder with config.json and safetensors weights, or a .gguf file."
+            }
+            Self::MissingTensors { .. } => "Download the model again; weights are missing.",
+            Self::Json { .. }
+            | Self::Config { .. }
+            | Self::Shape { .. }
+            | Self::NotFinite { .. }
+            | Self::TokenOutOfRange { .. } => {
+                "Download or export the model again; these files are damaged or do not belong together."
+            }
+            Self::UnsupportedFamily { .. } | Self::UnsupportedFeature { .. } => {
+                "Choose a model of a supported kind."
+            }
+            Self::TooLarge { .. } => {
+                "Close other programs, or choose a smaller or quantised model."
+            }
+            Self::Cancelled => "Nothing needs to be done.",
+            Self::File(error) => error.remedy(),
+            Self::ContextExceeded { .. } => "Shorten the prompt.",
+            Self::EmptyInput => "Type something for the model to go on from.",
+            Self::LogitsNotFinite => "The weights are probably damaged; download the model again.",
+            Self::Sampling { .. } => "Set the sampler back to its defaults.",
+            Self::Kernels(_) => {
+                "Unset NEURALCHAT_KERNELS, or set it to a path that this machine has."
+            }
+            Self::Lora(_) => "Change the adapter's settings.",
+            Self::QuantizedTraining { .. } => {
+                "Choose LoRA, or a model whose weights are not quantised."
+            }
+            Self::Entropy => "Set a seed in the sampler settings.",
+            Self::Compute(_) => "Try again; if it happens again, report it with the model's name.",
+        }
+    }
+
     pub(crate) fn config(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Config {
             field: field.into(),

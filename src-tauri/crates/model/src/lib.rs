@@ -30,7 +30,9 @@ pub use inspect::{Inspection, inspect};
 pub use load::{LoadProgress, LoadedDecoder, OpenOptions};
 pub use location::{Format, ModelFiles, ModelLocation};
 /// What a decoder computes with, and what its cache keeps.
-pub use nc_kernels::{Compute, ElementType, Path as KernelPath, PathName};
+pub use nc_kernels::{
+    AdamW, AdamWSlices, Compute, ElementType, Path as KernelPath, PathName, gradient_norm,
+};
 /// What a GGUF file says beside its weights: crates above read vocabularies and templates from it.
 pub use nc_quant::{FileError, FileErrorKind, Gguf, Metadata};
 pub use random::RandomWeights;

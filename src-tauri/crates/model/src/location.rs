@@ -279,6 +279,20 @@ impl ModelFiles {
         }
     }
 
+    /// The weight files; none for a model that is built in.
+    pub fn weight_paths(&self) -> Vec<PathBuf> {
+        let sources = match &self.weights {
+            Weights::Safetensors(files) => {
+                files.shards().iter().map(|file| file.source()).collect()
+            }
+            Weights::Gguf(file) => vec![file.source()],
+        };
+        sources
+            .into_iter()
+            .filter_map(|source| source.path().map(Path::to_owned))
+            .collect()
+    }
+
     /// Bytes of the weight files.
     pub fn file_bytes(&self) -> u64 {
         match &self.weights {

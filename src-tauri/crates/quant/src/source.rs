@@ -1,7 +1,12 @@
 //! Where bytes come from: a file on disk, or bytes inside the program.
 
 use crate::FileError;
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// An open weight file, or bytes that are part of the program. Cheap to clone; clones read the same file.
 #[derive(Clone)]
@@ -14,7 +19,7 @@ struct Inner {
 }
 
 enum Place {
-    File(File),
+    File(PathBuf, File),
     Embedded(&'static [u8]),
 }
 
@@ -38,7 +43,7 @@ impl Source {
         Ok(Self(Arc::new(Inner {
             name,
             bytes: metadata.len(),
-            place: Place::File(file),
+            place: Place::File(path.to_owned(), file),
         })))
     }
 
@@ -54,6 +59,14 @@ impl Source {
     /// The path, or the name given to embedded bytes.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// Where the file is; none for embedded bytes.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0.place {
+            Place::File(path, _) => Some(path),
+            Place::Embedded(_) => None,
+        }
     }
 
     /// Length in bytes when it was opened.
@@ -89,7 +102,7 @@ impl Source {
                 buffer.copy_from_slice(&bytes[start..start + buffer.len()]);
                 Ok(())
             }
-            Place::File(file) => {
+            Place::File(_, file) => {
                 read_exact_at(file, buffer, offset).map_err(|error| match error.kind() {
                     io::ErrorKind::UnexpectedEof => FileError::Changed {
                         file: self.name().to_owned(),

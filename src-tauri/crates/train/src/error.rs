@@ -100,6 +100,36 @@ pub enum TrainError {
         /// What is wrong with it.
         cause: String,
     },
+    /// The model cannot be loaded, or cannot learn this way.
+    #[error(transparent)]
+    Model(#[from] nc_model::ModelError),
+    /// The run was stopped; what whole steps have learnt is saved.
+    #[error("the run was stopped")]
+    Stopped,
+    /// Something that went in is different now, so that going on would be another run.
+    #[error("this run cannot go on: {}", .changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Changed {
+        /// What.
+        changes: Vec<crate::run::Change>,
+    },
+    /// The loss was not a number or exploded, again after going back once.
+    #[error(
+        "training was given up at step {step}: {cause}, and again after going back with half the learning rate"
+    )]
+    Diverged {
+        /// The step that went wrong.
+        step: u64,
+        /// What went wrong.
+        cause: String,
+    },
+    /// The adapter to begin with does not fit the recipe.
+    #[error("the adapter to begin with has {found}, the recipe asks for {expected}")]
+    StartAdapter {
+        /// What it has.
+        found: String,
+        /// What the recipe asks for.
+        expected: String,
+    },
     /// A checkpoint is damaged.
     #[error("the checkpoint {} is damaged: {cause}", path.display())]
     CheckpointDamaged {
@@ -166,6 +196,13 @@ impl TrainError {
             Self::JournalDamaged { .. } => {
                 "Move the journal away: the run goes on from its newest checkpoint, only its history is lost."
             }
+            Self::Model(error) => error.remedy(),
+            Self::Stopped => "Resume the run to go on.",
+            Self::Changed { .. } => "Put the files back as they were, or begin a new run.",
+            Self::Diverged { .. } => {
+                "Lower optimisation.learning_rate, lengthen the warm-up, and look at the rows for garbage."
+            }
+            Self::StartAdapter { .. } => "Give the recipe the adapter's own settings.",
             Self::CheckpointDamaged { .. } => "Go on from an older checkpoint.",
             Self::NoCheckpointWhole { .. } => {
                 "Restore the run's folder from a backup, or begin the run again."

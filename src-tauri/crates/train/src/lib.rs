@@ -1,5 +1,6 @@
-//! Fine-tuning: everything of it that needs no model.
+//! Fine-tuning on the processor: supervised, and by preferences.
 //!
+//! - [`train`]: a run, from its recipe to what was learnt.
 //! - [`Recipe`]: what a run is to do; [`Recipe::samples`] and [`Recipe::pairs`] read its data.
 //! - [`loss`]: the losses as functions of log-probabilities, each with its gradient.
 //! - [`sample`]: rows to tokens, and which of them are trained.
@@ -15,8 +16,13 @@ pub mod recipe;
 pub mod run;
 pub mod sample;
 mod schedule;
+mod trainer;
 
 pub use error::{Result, TrainError};
 pub use prepare::{FileReport, Prepared};
 pub use recipe::Recipe;
 pub use schedule::{Schedule, ScheduleKind};
+pub use trainer::{
+    Control, EvaluationFigures, Event, Finished, Job, Outcome, PreferenceFigures, StepFigures,
+    train,
+};

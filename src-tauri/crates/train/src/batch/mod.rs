@@ -73,6 +73,16 @@ impl MicroBatch {
         self.targets.iter().flatten().count() as u64
     }
 
+    /// Samples as they come, each a sequence of its own.
+    pub(crate) fn of_samples(samples: &[&Sample]) -> Self {
+        let mut batch = Self::default();
+        for (unit, sample) in samples.iter().enumerate() {
+            batch.begin(unit);
+            batch.extend(sample, 0..sample.tokens.len());
+        }
+        batch
+    }
+
     /// Begins a sequence.
     fn begin(&mut self, unit: usize) {
         let at = self.tokens.len();

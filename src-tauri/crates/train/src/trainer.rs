@@ -1,0 +1,481 @@
+//! A run: supervised fine-tuning or preference optimisation, from a recipe to what was learnt.
+//!
+//! A step adds up the gradients of its micro-batches, holds their norm down, and lets AdamW change the parameters. Everything that decides
+//! what comes next lies in the checkpoint, and nothing depends on how many threads compute: a run that goes on after a crash
+//! gives the same losses bit for bit.
+
+mod control;
+mod event;
+mod learner;
+mod preference;
+mod progress;
+mod reference;
+mod stage;
+mod state;
+mod supervised;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use nc_model::{Compute, Method as Learns, ModelFiles, OpenOptions, Site, TrainingDecoder};
+use nc_text::Tokenizer;
+
+pub use control::Control;
+pub use event::{EvaluationFigures, Event, Finished, PreferenceFigures, StepFigures};
+
+use learner::Learner;
+use preference::Preference;
+use progress::Progress;
+use reference::{Reference, Source};
+use stage::{Stage, Work};
+use state::State;
+use supervised::Supervised;
+
+use crate::batch::{BatchOptions, Batches};
+use crate::error::{Result, TrainError};
+use crate::prepare::Prepared;
+use crate::recipe::{Method, Objective, Packing, Recipe, Stage as StageName, Targets};
+use crate::run::{Input, Manifest, Run};
+
+/// What a run is made from.
+pub struct Job {
+    /// What to do.
+    pub recipe: Recipe,
+    /// The model's files.
+    pub files: ModelFiles,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The source of its own chat template, if it has one.
+    pub template: Option<String>,
+    /// What to compute with.
+    pub compute: Compute,
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// Go on with the run there, rather than begin one.
+    pub resume: bool,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub finished: Finished,
+    /// What was learnt: the decoder, and the parameters that were kept.
+    pub decoder: TrainingDecoder,
+    /// In the order of [`TrainingDecoder::tensors`].
+    pub parameters: Vec<f32>,
+}
+
+/// Runs a recipe. `on_event` is told what the journal keeps, as it happens.
+///
+/// # Errors
+/// [`TrainError::Stopped`] when `control` stopped it: what whole steps have learnt is saved then, and the run can go on. [`TrainError::Changed`]
+/// for a run whose inputs are others now, [`TrainError::Diverged`], and everything that reading data, loading the model and writing can meet.
+pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> Result<Outcome> {
+    let manifest = manifest(&job)?;
+    let run = match job.resume {
+        false => Run::create(&job.folder, manifest)?,
+        true => {
+            let run = Run::open(&job.folder)?;
+            let changes = run.manifest().changes(&manifest);
+            let (forbidding, others): (Vec<_>, Vec<_>) = changes
+                .into_iter()
+                .partition(|change| change.forbids_resume());
+            if !forbidding.is_empty() {
+                return Err(TrainError::Changed {
+                    changes: forbidding,
+                });
+            }
+            for change in others {
+                on_event(&Event::Notice {
+                    text: change.to_string(),
+                });
+            }
+            run
+        }
+    };
+    let encoder = job
+        .recipe
+        .encoder(job.tokenizer.clone(), job.template.as_deref())?;
+    match job.recipe.stage {
+        StageName::Sft => {
+            let prepared = job.recipe.samples(&encoder)?;
+            tell_drops(&prepared, on_event);
+            let mut progress = Progress::open(&run, job.resume, on_event)?;
+            let learner = learner(&job)?;
+            steps(
+                &job,
+                &mut progress,
+                &prepared,
+                learner,
+                (&Supervised, control),
+            )
+        }
+        StageName::Preference => {
+            let prepared = job.recipe.pairs(&encoder)?;
+            tell_drops(&prepared, on_event);
+            let mut progress = Progress::open(&run, job.resume, on_event)?;
+            let mut learner = learner(&job)?;
+            let reference = reference(
+                &job,
+                (&run, &mut progress),
+                &prepared,
+                &mut learner,
+                control,
+            )?;
+            let stage = Preference {
+                objective: job.recipe.preference.objective(),
+                reference: &reference,
+                pairs: &prepared.train,
+                held_out: &prepared.held_out,
+                max_tokens: job.recipe.optimisation.max_tokens,
+            };
+            steps(&job, &mut progress, &prepared, learner, (&stage, control))
+        }
+    }
+}
+
+/// What goes into a run, as it is now.
+fn manifest(job: &Job) -> Result<Manifest> {
+    let recipe = &job.recipe;
+    let weights = job
+        .files
+        .weight_paths()
+        .into_iter()
+        .map(|path| ("model", path));
+    let data = recipe.data.files.iter().map(|path| ("data", path.clone()));
+    let held_out = recipe
+        .data
+        .held_out_file
+        .iter()
+        .map(|path| ("held-out", path.clone()));
+    let adapter = recipe.start_adapter.iter();
+    let adapter = adapter.map(|folder| ("adapter", folder.join("adapter_model.safetensors")));
+    let inputs = weights.chain(data).chain(held_out).chain(adapter);
+    let now = time::OffsetDateTime::now_utc();
+    Ok(Manifest {
+        version: 1,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        created: now
+            .format(&time::format_description::well_known::Rfc3339)
+            .unwrap_or_default(),
+        recipe: recipe.to_toml()?,
+        seed: recipe.data.seed,
+        inputs: inputs
+            .map(|(role, path)| Input::of(role, &path))
+            .collect::<Result<_>>()?,
+        kernels: BTreeMap::from([("training".to_owned(), kernels(&job.compute))]),
+    })
+}
+
+fn kernels(compute: &Compute) -> String {
+    compute.training().0.to_string()
+}
+
+fn tell_drops<U>(prepared: &Prepared<U>, on_event: &mut dyn FnMut(&Event)) {
+    for file in &prepared.files {
+        let path = file.path.display();
+        for (reason, (count, first)) in &file.dropped {
+            let text = format!(
+                "{path}: {count} rows left out, first row {}: {reason}",
+                first.row
+            );
+            on_event(&Event::Notice { text });
+        }
+        if file.cut > 0 {
+            let text = format!("{path}: {} rows were cut to fit", file.cut);
+            on_event(&Event::Notice { text });
+        }
+    }
+}
+
+/// Loads the model and makes it learn as the recipe says.
+fn learner(job: &Job) -> Result<Learner> {
+    let recipe = &job.recipe;
+    let options = OpenOptions {
+        context_tokens: Some(recipe.optimisation.max_tokens),
+        compute: Some(job.compute.clone()),
+        ..OpenOptions::default()
+    };
+    let loaded = job
+        .files
+        .load(&options, &mut |_| std::ops::ControlFlow::Continue(()))?;
+    let method = match &recipe.method {
+        Method::Full(_) => Learns::Full,
+        Method::Lora(lora) => Learns::Lora(nc_model::Lora {
+            rank: lora.rank,
+            alpha: lora.alpha as f32,
+            rank_stabilized: lora.rslora,
+            dropout: lora.dropout as f32,
+            sites: sites(&lora.targets)?,
+        }),
+    };
+    let decoder = TrainingDecoder::new(loaded.decoder, method)?;
+    let parameters = decoder.initial_parameters(recipe.data.seed);
+    Ok(Learner::new(
+        decoder,
+        parameters,
+        recipe.machine.activation_checkpointing,
+    ))
+}
+
+/// Projections by the names that checkpoints use.
+fn sites(targets: &Targets) -> Result<Vec<Site>> {
+    let Targets::Named(names) = targets else {
+        return Ok(Site::ALL.to_vec());
+    };
+    let site = |name: &String| match name.as_str() {
+        "q_proj" => Ok(Site::Query),
+        "k_proj" => Ok(Site::Key),
+        "v_proj" => Ok(Site::Value),
+        "o_proj" => Ok(Site::AttentionOutput),
+        "gate_proj" => Ok(Site::Gate),
+        "up_proj" => Ok(Site::Up),
+        "down_proj" => Ok(Site::Down),
+        _ => Err(TrainError::RecipeInvalid {
+            field: "method.targets",
+            cause: format!("this model has no layer called {name}"),
+            remedy: "Choose from q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj, or \"all\".",
+        }),
+    };
+    names.iter().map(site).collect()
+}
+
+fn reference(
+    job: &Job,
+    (run, progress): (&Run, &mut Progress),
+    prepared: &Prepared<crate::sample::PairSample>,
+    learner: &mut Learner,
+    control: &Control,
+) -> Result<Reference> {
+    let objective = job.recipe.preference.objective();
+    let (needed, one_by_one) = match &objective {
+        Objective::Pairs(pairs) => (pairs.needs_reference(), false),
+        Objective::Answers { reference_free, .. } => (!reference_free, true),
+    };
+    if one_by_one && needed && learner.decoder.method() == &Learns::Full {
+        return Err(TrainError::RecipeInvalid {
+            field: "preference.loss",
+            cause: "kto asks the reference at every step, which full training overwrites"
+                .to_owned(),
+            remedy: "Use the method lora, or the loss kto-pair.",
+        });
+    }
+    if !needed {
+        return Ok(Reference::none(
+            prepared.train.len(),
+            prepared.held_out.len(),
+        ));
+    }
+    let manifest = run.manifest();
+    let of_model = manifest
+        .inputs
+        .iter()
+        .filter(|input| input.role == "model" || input.role == "adapter");
+    let mut fingerprint: String = of_model.map(|input| input.sha256.as_str()).collect();
+    fingerprint += &kernels(&job.compute);
+    let source = Source {
+        // A new adapter changes nothing, so the model without one is the same.
+        parameters: job
+            .recipe
+            .start_adapter
+            .is_some()
+            .then(|| learner.parameters.clone()),
+        decoder: &mut learner.decoder,
+        file: &run.folder().join("reference.jsonl"),
+        fingerprint: &fingerprint,
+        micro_batch: job.recipe.optimisation.micro_batch,
+    };
+    let mut work = work(control, 0);
+    let pairs = [&prepared.train[..], &prepared.held_out[..]];
+    Reference::compute(source, pairs, &mut work, &mut |done, total| {
+        progress.tell_only(&Event::Reference { done, total });
+    })
+}
+
+/// All steps that are left.
+fn steps<S: Stage>(
+    job: &Job,
+    progress: &mut Progress,
+    prepared: &Prepared<S::Unit>,
+    mut learner: Learner,
+    (stage, control): (&S, &Control),
+) -> Result<Outcome> {
+    let begun = Instant::now();
+    let rules = &job.recipe.optimisation;
+    let options = BatchOptions {
+        packing: job.recipe.sft.packing,
+        micro_batch: rules.micro_batch,
+        max_tokens: rules.max_tokens,
+        shuffle: job.recipe.data.shuffle,
+        seed: job.recipe.data.seed,
+    };
+    let batches = Batches::new(&prepared.train, options);
+    let total_steps = rules.total_steps(|epoch| batches.epoch(epoch).len());
+    let schedule = rules.schedule(total_steps);
+    let held_out = BatchOptions {
+        packing: Packing::None,
+        shuffle: false,
+        ..options
+    };
+    let held_out = Batches::new(&prepared.held_out, held_out).epoch(0);
+    let held_out: Vec<_> = (0..held_out.len())
+        .filter_map(|n| held_out.micro_batch(n))
+        .collect();
+
+    let mut state = progress.restore(&mut learner)?.unwrap_or_default();
+    progress.record(&Event::Started {
+        step: state.step,
+        total_steps,
+        samples: prepared.train.len() as u64,
+        held_out: prepared.held_out.len() as u64,
+        parameters: learner.parameters.len() as u64,
+        kernels: kernels(&job.compute),
+    })?;
+    let mut epoch = batches.epoch(state.position.epoch);
+    let mut saved = state.step;
+    let early = loop {
+        let mut best = false;
+        if std::mem::take(&mut state.evaluation_due) && !held_out.is_empty() {
+            let mut work = work(control, 0);
+            let held = match stage.evaluate(&mut learner, &held_out, &mut work) {
+                Err(TrainError::Stopped) => {
+                    state.evaluation_due = true;
+                    return stop(progress, &mut state, &learner);
+                }
+                held => held?,
+            };
+            best = state.judge(held.loss);
+            progress.record(&Event::Evaluation(EvaluationFigures {
+                step: state.step,
+                loss: held.loss,
+                best,
+                preference: held.preference,
+            }))?;
+        }
+        let patience = job.recipe.evaluation.early_stopping;
+        let early = (patience > 0 && state.evaluations_since_best >= patience)
+            .then(|| format!("{patience} evaluations in a row were no better"));
+        let ends = state.step >= total_steps || early.is_some();
+        let due = ends || every(job.recipe.checkpoints.every_steps, state.step);
+        if (due && saved != state.step) || best {
+            progress.save(&mut state, &learner, best)?;
+            progress.prune(job.recipe.checkpoints.keep, &state)?;
+            saved = state.step;
+        }
+        if ends {
+            break early;
+        }
+
+        if state.position.micro_batch >= epoch.len() {
+            state.position.epoch += 1;
+            state.position.micro_batch = 0;
+            epoch = batches.epoch(state.position.epoch);
+        }
+        let first = state.position.micro_batch;
+        let last = epoch.len().min(first + rules.accumulation as u64);
+        let micro_batches: Vec<_> = (first..last).filter_map(|n| epoch.micro_batch(n)).collect();
+        let step_begun = Instant::now();
+        learner.gradients.fill(0.0);
+        let mut work = work(control, dropout_seed(job.recipe.data.seed, state.step));
+        let made = match stage.step(&mut learner, &micro_batches, &mut work) {
+            Err(TrainError::Stopped) => return stop(progress, &mut state, &learner),
+            made => made?,
+        };
+        let norm = learner.gradient_norm();
+        if let Some(cause) = state.fault(made.loss, norm) {
+            state = roll_back(job, progress, &mut learner, (&state, cause))?;
+            epoch = batches.epoch(state.position.epoch);
+            saved = state.step;
+            continue;
+        }
+        let rate = schedule.rate(state.step) * state.rate_factor;
+        learner.step(rules, state.step + 1, (rate, norm));
+        state.step += 1;
+        state.position.micro_batch = last;
+        state.smooth(made.loss);
+        state.evaluation_due =
+            state.step == total_steps || every(job.recipe.evaluation.every_steps, state.step);
+        let tokens = micro_batches
+            .iter()
+            .map(|batch| batch.tokens.len() as u64)
+            .sum();
+        progress.record(&Event::Step(StepFigures {
+            step: state.step,
+            epoch: state.position.epoch as f64 + last as f64 / epoch.len().max(1) as f64,
+            loss: made.loss,
+            lr: rate,
+            grad_norm: norm,
+            tokens_per_second: tokens as f64 / step_begun.elapsed().as_secs_f64(),
+            tokens,
+            preference: made.preference,
+        }))?;
+    };
+    let kept_step = progress.put_best(&mut learner, &state)?;
+    let finished = Finished {
+        step: state.step,
+        early,
+        kept_step,
+        seconds: begun.elapsed().as_secs_f64(),
+    };
+    progress.record(&Event::Finished(finished.clone()))?;
+    progress.sync()?;
+    Ok(Outcome {
+        finished,
+        parameters: learner.parameters,
+        decoder: learner.decoder,
+    })
+}
+
+/// Whether something is due that is done every so many steps.
+fn every(steps: u64, step: u64) -> bool {
+    steps > 0 && step > 0 && step.is_multiple_of(steps)
+}
+
+fn work(control: &Control, seed: u64) -> Work<'_> {
+    Work { control, seed }
+}
+
+/// Room between the seeds of two steps: more micro-batches than any step has.
+fn dropout_seed(seed: u64, step: u64) -> u64 {
+    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(step << 24)
+}
+
+/// Saves what whole steps have learnt.
+fn stop(progress: &mut Progress, state: &mut State, learner: &Learner) -> Result<Outcome> {
+    progress.save(state, learner, false)?;
+    progress.record(&Event::Stopped { step: state.step })?;
+    progress.sync()?;
+    Err(TrainError::Stopped)
+}
+
+/// Back to the newest checkpoint, or to the start, with half the rate; once.
+fn roll_back(
+    job: &Job,
+    progress: &mut Progress,
+    learner: &mut Learner,
+    (state, cause): (&State, String),
+) -> Result<State> {
+    let step = state.step + 1;
+    if state.rolled_back {
+        return Err(TrainError::Diverged { step, cause });
+    }
+    let mut back = match progress.newest(learner)? {
+        Some(back) => back,
+        None => {
+            *learner = self::learner(job)?;
+            State::default()
+        }
+    };
+    back.rolled_back = true;
+    back.rate_factor = state.rate_factor / 2.0;
+    progress.record(&Event::RolledBack {
+        step,
+        to_step: back.step,
+        cause,
+        rate_factor: back.rate_factor,
+    })?;
+    Ok(back)
+}

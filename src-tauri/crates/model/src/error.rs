@@ -142,6 +142,9 @@ pub enum ModelError {
     /// Adapters that do not fit the model.
     #[error("The adapter is not possible: {0}.")]
     Lora(#[from] crate::LoraError),
+    /// An adapter's files cannot be used, or a merge cannot be made.
+    #[error(transparent)]
+    Adapter(#[from] crate::AdapterError),
     /// Quantised weights cannot learn as a whole.
     #[error("Weights in {format} cannot be trained in full, only with an adapter beside them.")]
     QuantizedTraining {

@@ -4,10 +4,11 @@ use nc_kernels::{
     Activation, Attention, Compute, HeadRows, KeyValueStore, NormKind, Scoring, Turn,
 };
 
+use crate::low_rank::{AdapterBuffers, LayerAdapters};
 use crate::rotary::Frequencies;
 use crate::weights::{Projection, project};
 use crate::workspace::{Lane, Workspace};
-use crate::{AttentionShape, MlpKind, ModelError, Norm};
+use crate::{AttentionShape, MlpKind, ModelError, Norm, Site};
 
 /// Normalises `(T, hidden)` with a weight `(hidden)`.
 #[derive(Debug)]
@@ -57,13 +58,34 @@ pub(crate) struct MlpLayer {
     pub(crate) down: Projection,
 }
 
-/// What all layers of one forward pass share.
+/// What a layer is told of a forward pass.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
     pub(crate) compute: &'a Compute,
     pub(crate) frequencies: &'a Frequencies,
     /// Tokens in the cache before this pass.
     pub(crate) position: usize,
+    /// Beside this layer's projections.
+    pub(crate) adapters: Option<&'a LayerAdapters>,
+}
+
+impl Pass<'_> {
+    /// Multiplies the same rows by several projections and what is beside them.
+    fn project<const N: usize>(
+        &self,
+        (lane, buffers): (&mut Lane, &mut AdapterBuffers),
+        x: &[f32],
+        mut projections: [(Site, &Projection, &mut [f32]); N],
+    ) {
+        let plain = projections
+            .each_mut()
+            .map(|(_, projection, output)| (*projection, &mut **output));
+        project(lane, x, plain);
+        if let Some(adapters) = self.adapters {
+            let outputs = projections.map(|(site, _, output)| (site, output));
+            adapters.add(lane, buffers, x, outputs);
+        }
+    }
 }
 
 impl Layer {
@@ -85,7 +107,7 @@ impl Layer {
         );
         self.mlp_norm
             .forward(compute, &workspace.stream, &mut workspace.normed);
-        self.mlp.forward(compute, workspace);
+        self.mlp.forward(pass, workspace);
         nc_kernels::add(
             compute.path,
             &compute.pool,
@@ -124,6 +146,7 @@ impl AttentionLayer {
             compute,
             frequencies,
             position,
+            ..
         } = pass;
         let Workspace {
             turns,
@@ -133,18 +156,19 @@ impl AttentionLayer {
             attended,
             keys,
             values,
+            adapters,
             scratch,
             attention,
             ..
         } = workspace;
         let mut lane = Lane { compute, scratch };
-        project(
-            &mut lane,
+        pass.project(
+            (&mut lane, adapters),
             normed,
             [
-                (&self.query, queries),
-                (&self.key, keys),
-                (&self.value, values),
+                (Site::Query, &self.query, queries),
+                (Site::Key, &self.key, keys),
+                (Site::Value, &self.value, values),
             ],
         );
         let AttentionShape {
@@ -188,29 +212,43 @@ impl AttentionLayer {
             attended,
             None,
         );
-        project(&mut lane, attended, [(&self.output, update)]);
+        pass.project(
+            (&mut lane, adapters),
+            attended,
+            [(Site::AttentionOutput, &self.output, update)],
+        );
         Ok(())
     }
 }
 
 impl MlpLayer {
     /// `normed` to `update`.
-    fn forward(&self, compute: &Compute, workspace: &mut Workspace) {
+    fn forward(&self, pass: Pass, workspace: &mut Workspace) {
+        let compute = pass.compute;
         let Workspace {
             normed,
             update,
             gate,
             up,
+            adapters,
             scratch,
             ..
         } = workspace;
         let mut lane = Lane { compute, scratch };
-        project(&mut lane, normed, [(&self.gate, gate), (&self.up, up)]);
+        pass.project(
+            (&mut lane, adapters),
+            normed,
+            [(Site::Gate, &self.gate, gate), (Site::Up, &self.up, up)],
+        );
         match self.kind {
             MlpKind::GatedSilu => {
                 Activation::Silu.gate_in_place(compute.path, &compute.pool, gate, up)
             }
         }
-        project(&mut lane, up, [(&self.down, update)]);
+        pass.project(
+            (&mut lane, adapters),
+            up,
+            [(Site::Down, &self.down, update)],
+        );
     }
 }

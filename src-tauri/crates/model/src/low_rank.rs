@@ -1,9 +1,13 @@
 //! Adapters beside a decoder's projections: `y = W x + scale · B (A x)`, with both factors in f32.
 //!
-//! Factors are packed as weights are, and multiplied by the same kernels: what holds for a row's bits in products with
-//! weights holds with an adapter too, and quantised weights stay as they are.
+//! The first factor is packed as weights are, and multiplied by the same kernels. Of the second a step of decoding adds rows
+//! of Bᵀ to its output, which reads them in order; more than a few rows of activations are a product of their own. So what
+//! holds for a row's bits in products with weights holds with an adapter too, and quantised weights stay as they are.
 
-use nc_kernels::{Compute, Matrix, Product, WeightFormat, multiply};
+use nc_kernels::{
+    Compute, DenseProduct, FEW_ROWS, Matrix, Operand, Precision, Product, Sums, WeightFormat,
+    add_scaled, multiply, multiply_dense,
+};
 
 use crate::workspace::Lane;
 use crate::{DecoderSpec, Lora, ParameterRole, Site};
@@ -24,8 +28,8 @@ pub(crate) struct LayerAdapters {
 struct LowRank {
     /// A, `(rank, inputs)`.
     first: Matrix,
-    /// `scale · B`, `(outputs, rank)`.
-    second: Matrix,
+    /// `scale · Bᵀ`, `(rank, outputs)`.
+    second: Vec<f32>,
 }
 
 /// What adapters compute on the way.
@@ -33,8 +37,6 @@ struct LowRank {
 pub(crate) struct AdapterBuffers {
     /// `(T, rank)` of each adapter, one after the other.
     low: Vec<f32>,
-    /// `(T, outputs)` of one adapter.
-    product: Vec<f32>,
 }
 
 impl Adapters {
@@ -49,10 +51,6 @@ impl Adapters {
         let tensors = lora.tensors(spec);
         let length = tensors.last().map_or(0, |tensor| tensor.range.end);
         assert_eq!(parameters.len(), length, "all parameters of the adapter");
-        let pack = |shape, values: &[f32]| {
-            let Compute { path, pool } = compute;
-            Matrix::from_f32(*path, pool, WeightFormat::F32, shape, values)
-        };
         let mut layers: Vec<LayerAdapters> = Vec::new();
         layers.resize_with(spec.layers, LayerAdapters::default);
         // Both factors of an adapter follow each other.
@@ -65,10 +63,18 @@ impl Adapters {
                 continue;
             }
             let (outputs, inputs) = site.shape(spec);
-            let scaled: Vec<f32> = second.iter().map(|value| lora.scale() * value).collect();
+            let mut transposed = vec![0.0; second.len()];
+            for (output, row) in second.chunks_exact(lora.rank).enumerate() {
+                for (rank, value) in row.iter().enumerate() {
+                    transposed[rank * outputs + output] = lora.scale() * value;
+                }
+            }
+            let Compute { path, pool } = compute;
+            let first = &parameters[pair[0].range.clone()];
+            let shape = (lora.rank, inputs);
             layers[layer].sites[site as usize] = Some(LowRank {
-                first: pack((lora.rank, inputs), &parameters[pair[0].range.clone()]),
-                second: pack((outputs, lora.rank), &scaled),
+                first: Matrix::from_f32(*path, pool, WeightFormat::F32, shape, first),
+                second: transposed,
             });
         }
         Self { layers }
@@ -81,7 +87,7 @@ impl Adapters {
     /// Memory they take.
     pub(crate) fn bytes(&self) -> u64 {
         let all = self.layers.iter().flat_map(|layer| &layer.sites).flatten();
-        all.map(|adapter| (adapter.first.bytes() + adapter.second.bytes()) as u64)
+        all.map(|adapter| (adapter.first.bytes() + size_of_val(&*adapter.second)) as u64)
             .sum()
     }
 
@@ -89,9 +95,12 @@ impl Adapters {
     pub(crate) fn bytes_of(spec: &DecoderSpec, lora: &Lora) -> u64 {
         let tensors = lora.tensors(spec).into_iter();
         tensors
-            .map(|tensor| match *tensor.shape {
-                [outputs, inputs] => WeightFormat::F32.packed_bytes(outputs, inputs) as u64,
-                _ => 0,
+            .map(|tensor| match tensor.role {
+                ParameterRole::LoraA(_, site) => {
+                    let (_, inputs) = site.shape(spec);
+                    WeightFormat::F32.packed_bytes(lora.rank, inputs) as u64
+                }
+                _ => (tensor.range.len() * size_of::<f32>()) as u64,
             })
             .sum()
     }
@@ -116,27 +125,37 @@ impl LayerAdapters {
         let Some((first, _)) = present.first() else {
             return;
         };
-        // The rank is the same for all.
-        let length = x.len() / first.first.inputs() * first.first.outputs();
-        let AdapterBuffers { low, product } = buffers;
-        low.resize(present.len() * length, 0.0);
+        // Inputs and rank are the same for all.
+        let (rank, inputs) = (first.first.outputs(), first.first.inputs());
+        let rows = x.len() / inputs;
+        buffers.low.resize(present.len() * rows * rank, 0.0);
         let mut products: Vec<Product> = present
             .iter()
-            .zip(low.chunks_mut(length))
+            .zip(buffers.low.chunks_mut(rows * rank))
             .map(|((adapter, _), output)| Product {
                 matrix: &adapter.first,
                 output,
             })
             .collect();
         multiply(*path, pool, lane.scratch, x, &mut products);
-        for ((adapter, output), low) in present.into_iter().zip(low.chunks(length)) {
-            product.resize(output.len(), 0.0);
-            let second = Product {
-                matrix: &adapter.second,
-                output: product,
-            };
-            multiply(*path, pool, lane.scratch, low, &mut [second]);
-            nc_kernels::add(*path, pool, output, product);
+        for ((adapter, output), low) in present.into_iter().zip(buffers.low.chunks(rows * rank)) {
+            let outputs = output.len() / rows;
+            if rows > FEW_ROWS {
+                let product = DenseProduct {
+                    left: Operand::new(low, (rows, rank)),
+                    right: Operand::new(&adapter.second, (rank, outputs)),
+                    scale: 1.0,
+                    sums: Sums::Add,
+                    precision: Precision::F32,
+                };
+                multiply_dense(*path, pool, lane.scratch, &product, output);
+                continue;
+            }
+            for (output, low) in output.chunks_mut(outputs).zip(low.chunks(rank)) {
+                for (factor, second) in low.iter().zip(adapter.second.chunks(outputs)) {
+                    add_scaled(*path, pool, output, *factor, second);
+                }
+            }
         }
     }
 }

@@ -23,7 +23,9 @@ cargo deny --log-level error check licenses bans sources
 
 heading "Other people's programs"
 cargo build --release --locked --package nc-cli
+cargo build --release --locked --package nc-model --example write_adapter
 environment="$ROOT/target/interop"
 [ -x "$environment/bin/python" ] || python3 -m venv "$environment"
 "$environment/bin/python" -m pip install --quiet --requirement tests/interop/requirements.txt
-NEURALCHAT_CLI="$TARGET/release/neuralchat-cli" "$environment/bin/python" -m pytest tests/interop
+NEURALCHAT_CLI="$TARGET/release/neuralchat-cli" WRITE_ADAPTER="$TARGET/release/examples/write_adapter" \
+    "$environment/bin/python" -m pytest tests/interop

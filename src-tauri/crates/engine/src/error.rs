@@ -1,6 +1,6 @@
 //! What can go wrong between opening a model and the end of an answer.
 
-use nc_model::{FileErrorKind, ModelError};
+use nc_model::{AdapterError, FileErrorKind, ModelError};
 use nc_text::TextError;
 
 /// Why a model cannot be opened, or an answer not be written.
@@ -157,6 +157,19 @@ fn kind_of_model(error: &ModelError) -> EngineErrorKind {
             FileErrorKind::Damaged | FileErrorKind::Changed | FileErrorKind::Io => Kind::Damaged,
         },
         ModelError::ContextExceeded { .. } => Kind::ContextFull,
+        ModelError::Adapter(error) => match error {
+            AdapterError::NotAnAdapter { .. } => Kind::NotFound,
+            AdapterError::Config { .. } | AdapterError::MissingTensor { .. } => Kind::Damaged,
+            AdapterError::Pickled { .. }
+            | AdapterError::Unsupported { .. }
+            | AdapterError::UnknownTensor { .. }
+            | AdapterError::Shape { .. }
+            | AdapterError::WeightType { .. } => Kind::Unsupported,
+            AdapterError::OutOfMemory { .. } => Kind::TooLarge,
+            AdapterError::NeedsOriginalWeights { .. }
+            | AdapterError::OutputExists { .. }
+            | AdapterError::Write { .. } => Kind::Request,
+        },
         ModelError::EmptyInput
         | ModelError::Sampling { .. }
         | ModelError::Kernels(_)

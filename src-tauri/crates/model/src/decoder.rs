@@ -6,8 +6,9 @@ use std::sync::Arc;
 use nc_kernels::{Compute, ElementType, Matrix, Product, multiply};
 
 use crate::layer::{Layer, NormLayer, Pass};
+use crate::low_rank::Adapters;
 use crate::rotary::Frequencies;
-use crate::{DecoderSpec, KvCache, ModelError};
+use crate::{DecoderSpec, KvCache, Lora, ModelError};
 
 /// Most tokens read in one go: enough for products of many rows to be worth decoding the weights.
 const CHUNK_TOKENS: usize = 512;
@@ -22,6 +23,8 @@ pub struct Decoder {
     pub(crate) layers: Vec<Layer>,
     pub(crate) output_norm: NormLayer,
     pub(crate) output: Arc<Matrix>,
+    /// Beside the projections of all layers.
+    pub(crate) adapters: Option<Adapters>,
 }
 
 impl std::fmt::Debug for Decoder {
@@ -53,6 +56,25 @@ impl Decoder {
         &self.compute
     }
 
+    /// Puts an adapter beside the projections, or takes it away: parameters lie as [`Lora::tensors`] says. The weights stay
+    /// as they are. What a cache holds was computed with the adapter there was before.
+    ///
+    /// # Errors
+    /// [`ModelError::Lora`] for an adapter that does not fit.
+    ///
+    /// # Panics
+    /// When there are fewer or more parameters than the adapter has.
+    pub fn set_adapter(&mut self, adapter: Option<(&Lora, &[f32])>) -> Result<(), ModelError> {
+        self.adapters = match adapter {
+            Some((lora, parameters)) => {
+                lora.check(&self.spec)?;
+                Some(Adapters::new(&self.spec, &self.compute, lora, parameters))
+            }
+            None => None,
+        };
+        Ok(())
+    }
+
     /// An empty cache for at most `limit_tokens` tokens.
     pub fn new_cache(&self, limit_tokens: usize) -> KvCache {
         KvCache::new(&self.spec, self.cache_element, limit_tokens)
@@ -66,7 +88,8 @@ impl Decoder {
             false => self.output.bytes(),
         };
         let norm = self.output_norm.weight.len() * size_of::<f32>();
-        layers + (self.embedding.bytes() + output + norm) as u64
+        let adapters = self.adapters.as_ref().map_or(0, Adapters::bytes);
+        layers + adapters + (self.embedding.bytes() + output + norm) as u64
     }
 
     /// Reads `tokens` after those in the cache and returns logits, rows of one for each token of the vocabulary.
@@ -115,12 +138,14 @@ impl Decoder {
             pool,
             frequencies: &self.frequencies,
             position,
+            adapters: None,
         };
         for (index, (layer, cache)) in self.layers.iter().zip(layers).enumerate() {
             if before_layer(index).is_break() {
                 return Err(ModelError::Cancelled);
             }
-            layer.forward(pass, workspace, cache)?;
+            let adapters = self.adapters.as_ref().map(|all| all.layer(index));
+            layer.forward(Pass { adapters, ..pass }, workspace, cache)?;
         }
         let first = match wanted {
             Logits::Last => tokens.len() - 1,

@@ -142,6 +142,9 @@ pub enum ModelError {
     /// Adapters that do not fit the model.
     #[error("The adapter is not possible: {0}.")]
     Lora(#[from] crate::LoraError),
+    /// An adapter's files cannot be used, or a merge cannot be made.
+    #[error(transparent)]
+    Adapter(#[from] crate::AdapterError),
     /// Quantised weights cannot learn as a whole.
     #[error("Weights in {format} cannot be trained in full, only with an adapter beside them.")]
     QuantizedTraining {
@@ -188,6 +191,7 @@ impl ModelError {
             Self::Kernels(_) => {
                 "Unset NEURALCHAT_KERNELS, or set it to a path that this machine has."
             }
+            Self::Adapter(error) => error.remedy(),
             Self::Lora(_) => "Change the adapter's settings.",
             Self::QuantizedTraining { .. } => {
                 "Choose LoRA, or a model whose weights are not quantised."

@@ -4,10 +4,11 @@ use nc_kernels::{
     Activation, Attention, HeadRows, KeyValueStore, NormKind, Path, Pool, Scoring, Turn,
 };
 
+use crate::low_rank::{AdapterBuffers, LayerAdapters};
 use crate::rotary::Frequencies;
 use crate::weights::{Projection, project};
 use crate::workspace::{Lane, Workspace};
-use crate::{AttentionShape, MlpKind, ModelError, Norm};
+use crate::{AttentionShape, MlpKind, ModelError, Norm, Site};
 
 /// Normalises `(T, hidden)` with a weight `(hidden)`.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ pub(crate) struct MlpLayer {
     pub(crate) down: Projection,
 }
 
-/// What all layers of one forward pass share.
+/// What a layer is told of a forward pass.
 #[derive(Clone, Copy)]
 pub(crate) struct Pass<'a> {
     /// That of the pass's number of rows.
@@ -66,6 +67,27 @@ pub(crate) struct Pass<'a> {
     pub(crate) frequencies: &'a Frequencies,
     /// Tokens in the cache before this pass.
     pub(crate) position: usize,
+    /// Beside this layer's projections.
+    pub(crate) adapters: Option<&'a LayerAdapters>,
+}
+
+impl Pass<'_> {
+    /// Multiplies the same rows by several projections and what is beside them.
+    fn project<const N: usize>(
+        &self,
+        (lane, buffers): (&mut Lane, &mut AdapterBuffers),
+        x: &[f32],
+        mut projections: [(Site, &Projection, &mut [f32]); N],
+    ) {
+        let plain = projections
+            .each_mut()
+            .map(|(_, projection, output)| (*projection, &mut **output));
+        project(lane, x, plain);
+        if let Some(adapters) = self.adapters {
+            let outputs = projections.map(|(site, _, output)| (site, output));
+            adapters.add(lane, buffers, x, outputs);
+        }
+    }
 }
 
 impl Layer {
@@ -82,7 +104,7 @@ impl Layer {
         nc_kernels::add(path, pool, &mut workspace.stream, &workspace.update);
         self.mlp_norm
             .forward(path, pool, &workspace.stream, &mut workspace.normed);
-        self.mlp.forward(path, pool, workspace);
+        self.mlp.forward(pass, workspace);
         nc_kernels::add(path, pool, &mut workspace.stream, &workspace.update);
         Ok(())
     }
@@ -117,6 +139,7 @@ impl AttentionLayer {
             pool,
             frequencies,
             position,
+            ..
         } = pass;
         let Workspace {
             turns,
@@ -126,6 +149,7 @@ impl AttentionLayer {
             attended,
             keys,
             values,
+            adapters,
             scratch,
             attention,
             ..
@@ -135,13 +159,13 @@ impl AttentionLayer {
             pool,
             scratch,
         };
-        project(
-            &mut lane,
+        pass.project(
+            (&mut lane, adapters),
             normed,
             [
-                (&self.query, queries),
-                (&self.key, keys),
-                (&self.value, values),
+                (Site::Query, &self.query, queries),
+                (Site::Key, &self.key, keys),
+                (Site::Value, &self.value, values),
             ],
         );
         let AttentionShape {
@@ -172,19 +196,25 @@ impl AttentionLayer {
             scoring: Scoring::causal(heads, 1.0 / (head_dim as f32).sqrt()),
         };
         cache.attend((path, pool, attention), &question, attended, None);
-        project(&mut lane, attended, [(&self.output, update)]);
+        pass.project(
+            (&mut lane, adapters),
+            attended,
+            [(Site::AttentionOutput, &self.output, update)],
+        );
         Ok(())
     }
 }
 
 impl MlpLayer {
     /// `normed` to `update`.
-    fn forward(&self, path: Path, pool: &Pool, workspace: &mut Workspace) {
+    fn forward(&self, pass: Pass, workspace: &mut Workspace) {
+        let (path, pool) = (pass.path, pass.pool);
         let Workspace {
             normed,
             update,
             gate,
             up,
+            adapters,
             scratch,
             ..
         } = workspace;
@@ -193,10 +223,18 @@ impl MlpLayer {
             pool,
             scratch,
         };
-        project(&mut lane, normed, [(&self.gate, gate), (&self.up, up)]);
+        pass.project(
+            (&mut lane, adapters),
+            normed,
+            [(Site::Gate, &self.gate, gate), (Site::Up, &self.up, up)],
+        );
         match self.kind {
             MlpKind::GatedSilu => Activation::Silu.gate_in_place(path, pool, gate, up),
         }
-        project(&mut lane, up, [(&self.down, update)]);
+        pass.project(
+            (&mut lane, adapters),
+            up,
+            [(Site::Down, &self.down, update)],
+        );
     }
 }

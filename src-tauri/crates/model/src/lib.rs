@@ -13,6 +13,8 @@ mod inspect;
 mod layer;
 mod load;
 mod location;
+mod low_rank;
+mod peft;
 mod random;
 mod rotary;
 mod sampler;
@@ -35,6 +37,7 @@ pub use nc_kernels::{
 };
 /// What a GGUF file says beside its weights: crates above read vocabularies and templates from it.
 pub use nc_quant::{FileError, FileErrorKind, Gguf, Metadata};
+pub use peft::{AdapterError, MergeOptions, merge, read_adapter, write_adapter};
 pub use random::RandomWeights;
 pub use sampler::{Sampler, Sampling};
 pub use spec::{

@@ -1,15 +1,19 @@
 //! Reading weights into memory.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nc_kernels::{Compute, ElementType, Matrix, WeightFormat};
 use nc_quant::WeightType;
 
 use crate::layer::{AttentionLayer, Layer, MlpLayer, NormLayer};
+use crate::low_rank::Adapters;
 use crate::rotary::Frequencies;
 use crate::weights::{Projection, format_of};
-use crate::{Decoder, DecoderSpec, LayerTensor, ModelError, ModelFiles, Positions, TensorRole};
+use crate::{
+    Decoder, DecoderSpec, LayerTensor, ModelError, ModelFiles, Positions, TensorRole, read_adapter,
+};
 
 /// A model may be opened when at least this many tokens of context fit beside its weights.
 const LEAST_CONTEXT_TOKENS: usize = 512;
@@ -27,6 +31,8 @@ pub struct OpenOptions {
     pub cache_element: Option<ElementType>,
     /// What to compute with; none takes what the process uses.
     pub compute: Option<Compute>,
+    /// A folder with an adapter as PEFT writes them, used beside the weights, which stay as they are.
+    pub adapter: Option<PathBuf>,
 }
 
 /// How far the weights are read.
@@ -85,14 +91,21 @@ impl ModelFiles {
     /// # Errors
     /// [`ModelError::TooLarge`] before anything is read, [`ModelError::Cancelled`] when `on_progress` stopped,
     /// [`ModelError::NotFinite`] naming a tensor with NaN or infinite weights, [`ModelError::File`] for a file that
-    /// cannot be read or shrank.
+    /// cannot be read or shrank, those of [`read_adapter`] before any weight is read.
     pub fn load(
         &self,
         options: &OpenOptions,
         on_progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
     ) -> Result<LoadedDecoder, ModelError> {
         let spec = self.spec();
-        let weight_bytes = self.weight_memory_bytes();
+        let adapter = match &options.adapter {
+            Some(folder) => Some(read_adapter(folder, self)?),
+            None => None,
+        };
+        let adapter_bytes = adapter
+            .as_ref()
+            .map_or(0, |(lora, _)| Adapters::bytes_of(spec, lora));
+        let weight_bytes = self.weight_memory_bytes().saturating_add(adapter_bytes);
         let compute = match &options.compute {
             Some(compute) => compute.clone(),
             None => Compute::of_process()?,
@@ -117,7 +130,10 @@ impl ModelFiles {
                 total_bytes,
             },
         };
-        let decoder = loader.decoder()?;
+        let mut decoder = loader.decoder()?;
+        if let Some((lora, parameters)) = &adapter {
+            decoder.set_adapter(Some((lora, parameters)))?;
+        }
         loader.report()?;
         Ok(LoadedDecoder {
             decoder,
@@ -195,6 +211,7 @@ impl Loader<'_> {
             layers,
             output_norm,
             output,
+            adapters: None,
         })
     }
 

@@ -293,6 +293,16 @@ impl ModelFiles {
             .collect()
     }
 
+    /// What a Hugging Face checkpoint of this family calls a tensor, whatever these files are.
+    pub(crate) fn checkpoint_name(&self, role: TensorRole) -> String {
+        (self.family.checkpoint_name)(role)
+    }
+
+    /// The bytes of a file beside the weights; none where there is no such file.
+    pub(crate) fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, ModelError> {
+        self.texts.bytes(name)
+    }
+
     /// Bytes of the weight files.
     pub fn file_bytes(&self) -> u64 {
         match &self.weights {
@@ -367,37 +377,52 @@ impl Texts {
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, ModelError> {
-        let damaged = |reason: String| ModelError::Json {
-            file: name.to_owned(),
-            reason,
+        let text = |bytes| {
+            String::from_utf8(bytes).map_err(|error| ModelError::Json {
+                file: name.to_owned(),
+                reason: format!("it is not UTF-8 ({error})"),
+            })
         };
-        let bytes = match self {
-            Self::None => return Ok(None),
-            Self::Embedded(files) => match files.iter().find(|(file, _)| *file == name) {
-                Some((_, bytes)) => bytes.to_vec(),
-                None => return Ok(None),
-            },
-            Self::Folder(folder) => {
-                let path = folder.join(name);
-                match std::fs::metadata(&path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                    Err(error) => return Err(read_error(&path, error)),
-                    Ok(_) => {}
-                }
-                let source = Source::open(&path)?;
-                if source.len() > TEXT_LIMIT_BYTES {
-                    return Err(damaged(format!("it has {} bytes", source.len())));
-                }
-                let mut bytes = vec![0; source.len() as usize];
-                source.read_at(0, &mut bytes)?;
-                bytes
+        self.bytes(name)?.map(text).transpose()
+    }
+
+    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, ModelError> {
+        match self {
+            Self::None => Ok(None),
+            Self::Embedded(files) => {
+                let found = files.iter().find(|(file, _)| *file == name);
+                Ok(found.map(|(_, bytes)| bytes.to_vec()))
             }
-        };
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) => Err(damaged(format!("it is not UTF-8 ({error})"))),
+            Self::Folder(folder) => small_file(folder, name, TEXT_LIMIT_BYTES),
         }
     }
+}
+
+/// A file of a folder; none where there is no such file.
+///
+/// # Errors
+/// [`ModelError::Json`] for more bytes than the limit, and those of reading.
+pub(crate) fn small_file(
+    folder: &Path,
+    name: &str,
+    limit_bytes: u64,
+) -> Result<Option<Vec<u8>>, ModelError> {
+    let path = folder.join(name);
+    match std::fs::metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(read_error(&path, error)),
+        Ok(_) => {}
+    }
+    let source = Source::open(&path)?;
+    if source.len() > limit_bytes {
+        return Err(ModelError::Json {
+            file: name.to_owned(),
+            reason: format!("it has {} bytes", source.len()),
+        });
+    }
+    let mut bytes = vec![0; source.len() as usize];
+    source.read_at(0, &mut bytes)?;
+    Ok(Some(bytes))
 }
 
 fn name_of(path: &Path) -> String {

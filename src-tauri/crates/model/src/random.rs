@@ -133,6 +133,7 @@ impl Decoder {
             frequencies: Frequencies::new(&rotary, spec.attention.head_dim, None),
             output_norm: norm(),
             cache_element: ElementType::F16,
+            adapters: None,
             compute,
             embedding,
             layers,

@@ -69,6 +69,8 @@ impl TrainingDecoder {
             Method::Lora(lora) => lora.check(&decoder.spec)?,
             Method::Full => decoder.prepare_full_training()?,
         }
+        // A pass of training knows the adapter that learns, and no other.
+        decoder.set_adapter(None)?;
         let layout = Layout::new(&decoder.spec, &method);
         let keeps_f32 = decoder.output.format() == WeightFormat::F32
             && decoder.main_format() == WeightFormat::F32;
@@ -83,6 +85,24 @@ impl TrainingDecoder {
     /// The decoder as it is: with the last [`TrainingDecoder::update`] for full training, without adapters otherwise.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
+    }
+
+    /// Puts the adapter that learns, as it is in `parameters`, beside the decoder of [`TrainingDecoder::decoder`], or takes
+    /// it away again. Training neither needs it there nor minds it; full training changes nothing.
+    ///
+    /// # Errors
+    /// None but those of [`TrainingDecoder::new`], which have been ruled out.
+    ///
+    /// # Panics
+    /// When there are fewer or more parameters than [`TrainingDecoder::parameters`].
+    pub fn show_adapter(&mut self, parameters: Option<&[f32]>) -> Result<(), ModelError> {
+        match &self.method {
+            Method::Lora(lora) => {
+                let adapter = parameters.map(|parameters| (lora, parameters));
+                self.decoder.set_adapter(adapter)
+            }
+            Method::Full => Ok(()),
+        }
     }
 
     /// Gives the decoder back.

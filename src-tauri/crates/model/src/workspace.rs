@@ -3,6 +3,7 @@
 use nc_kernels::{AttentionScratch, Path, Pool, Scratch};
 
 use crate::DecoderSpec;
+use crate::low_rank::AdapterBuffers;
 use crate::rotary::Turns;
 
 /// The activations of one forward pass. Grown to the longest pass there was; between passes their values mean nothing.
@@ -23,6 +24,7 @@ pub(crate) struct Workspace {
     /// `(T, intermediate_size)`
     pub(crate) gate: Vec<f32>,
     pub(crate) up: Vec<f32>,
+    pub(crate) adapters: AdapterBuffers,
     pub(crate) scratch: Scratch,
     pub(crate) attention: AttentionScratch,
 }

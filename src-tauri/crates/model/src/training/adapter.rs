@@ -55,7 +55,7 @@ impl Lora {
         }
     }
 
-    pub(super) fn check(&self, spec: &DecoderSpec) -> Result<(), LoraError> {
+    pub(crate) fn check(&self, spec: &DecoderSpec) -> Result<(), LoraError> {
         if self.sites.is_empty() {
             return Err(LoraError::NoSites);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{Method, Site};
+use super::{Lora, Method, Site};
 use crate::{DecoderSpec, TensorRole};
 
 /// What a tensor of parameters is.
@@ -28,6 +28,13 @@ pub struct ParameterTensor {
     pub range: Range<usize>,
     /// Weight decay applies: it is a matrix, not a norm's weight or a bias.
     pub decays: bool,
+}
+
+impl Lora {
+    /// The tensors of the adapters of such a decoder, in the order in which they lie in the slice of parameters.
+    pub fn tensors(&self, spec: &DecoderSpec) -> Vec<ParameterTensor> {
+        Layout::new(spec, &Method::Lora(self.clone())).tensors
+    }
 }
 
 /// All of them.

@@ -37,7 +37,7 @@ pub use nc_kernels::{
 };
 /// What a GGUF file says beside its weights: crates above read vocabularies and templates from it.
 pub use nc_quant::{FileError, FileErrorKind, Gguf, Metadata};
-pub use peft::{AdapterError, MergeOptions, merge, read_adapter, write_adapter};
+pub use peft::{AdapterError, MergeOptions, merge, read_adapter, write_adapter, write_trained};
 pub use random::RandomWeights;
 pub use sampler::{Sampler, Sampling};
 pub use spec::{

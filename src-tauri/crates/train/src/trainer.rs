@@ -10,6 +10,8 @@ mod learner;
 mod preference;
 mod progress;
 mod reference;
+mod result;
+mod samples;
 mod stage;
 mod state;
 mod supervised;
@@ -37,6 +39,7 @@ use crate::error::{Result, TrainError};
 use crate::prepare::Prepared;
 use crate::recipe::{Method, Objective, Packing, Recipe, Stage as StageName, Targets};
 use crate::run::{Input, Manifest, Run};
+use crate::sample::Encoder;
 
 /// What a run is made from.
 pub struct Job {
@@ -61,6 +64,8 @@ pub struct Job {
 pub struct Outcome {
     /// How it ended.
     pub finished: Finished,
+    /// The folder of what was learnt: an adapter, or a model.
+    pub result: PathBuf,
     /// What was learnt: the decoder, and the parameters that were kept.
     pub decoder: TrainingDecoder,
     /// In the order of [`TrainingDecoder::tensors`].
@@ -105,7 +110,7 @@ pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> R
             let mut progress = Progress::open(&run, job.resume, on_event)?;
             let learner = learner(&job)?;
             steps(
-                &job,
+                (&job, &encoder),
                 &mut progress,
                 &prepared,
                 learner,
@@ -131,7 +136,13 @@ pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> R
                 held_out: &prepared.held_out,
                 max_tokens: job.recipe.optimisation.max_tokens,
             };
-            steps(&job, &mut progress, &prepared, learner, (&stage, control))
+            steps(
+                (&job, &encoder),
+                &mut progress,
+                &prepared,
+                learner,
+                (&stage, control),
+            )
         }
     }
 }
@@ -201,23 +212,51 @@ fn learner(job: &Job) -> Result<Learner> {
     let loaded = job
         .files
         .load(&options, &mut |_| std::ops::ControlFlow::Continue(()))?;
-    let method = match &recipe.method {
-        Method::Full(_) => Learns::Full,
-        Method::Lora(lora) => Learns::Lora(nc_model::Lora {
-            rank: lora.rank,
-            alpha: lora.alpha as f32,
-            rank_stabilized: lora.rslora,
-            dropout: lora.dropout as f32,
-            sites: sites(&lora.targets)?,
-        }),
+    let (method, start) = match &recipe.method {
+        Method::Full(_) => (Learns::Full, None),
+        Method::Lora(lora) => {
+            let wanted = nc_model::Lora {
+                rank: lora.rank,
+                alpha: lora.alpha as f32,
+                rank_stabilized: lora.rslora,
+                dropout: lora.dropout as f32,
+                sites: sites(&lora.targets)?,
+            };
+            let start = start_adapter(job, &wanted)?;
+            (Learns::Lora(wanted), start)
+        }
     };
     let decoder = TrainingDecoder::new(loaded.decoder, method)?;
-    let parameters = decoder.initial_parameters(recipe.data.seed);
+    let parameters = start.unwrap_or_else(|| decoder.initial_parameters(recipe.data.seed));
     Ok(Learner::new(
         decoder,
         parameters,
         recipe.machine.activation_checkpointing,
     ))
+}
+
+/// The adapter to begin with, if the recipe names one.
+fn start_adapter(job: &Job, wanted: &nc_model::Lora) -> Result<Option<Vec<f32>>> {
+    let Some(folder) = &job.recipe.start_adapter else {
+        return Ok(None);
+    };
+    let (found, parameters) = nc_model::read_adapter(folder, &job.files)?;
+    let traits = |lora: &nc_model::Lora| {
+        let mut sites = lora.sites.clone();
+        sites.sort();
+        format!(
+            "rank {}, scale {}, layers {sites:?}",
+            lora.rank,
+            lora.scale()
+        )
+    };
+    if traits(&found) != traits(wanted) {
+        return Err(TrainError::StartAdapter {
+            found: traits(&found),
+            expected: traits(wanted),
+        });
+    }
+    Ok(Some(parameters))
 }
 
 /// Projections by the names that checkpoints use.
@@ -296,7 +335,7 @@ fn reference(
 
 /// All steps that are left.
 fn steps<S: Stage>(
-    job: &Job,
+    (job, encoder): (&Job, &Encoder),
     progress: &mut Progress,
     prepared: &Prepared<S::Unit>,
     mut learner: Learner,
@@ -354,6 +393,9 @@ fn steps<S: Stage>(
                 preference: held.preference,
             }))?;
         }
+        if std::mem::take(&mut state.samples_due) {
+            answer_samples((job, encoder), progress, &mut learner, state.step)?;
+        }
         let patience = job.recipe.evaluation.early_stopping;
         let early = (patience > 0 && state.evaluations_since_best >= patience)
             .then(|| format!("{patience} evaluations in a row were no better"));
@@ -397,6 +439,8 @@ fn steps<S: Stage>(
         state.smooth(made.loss);
         state.evaluation_due =
             state.step == total_steps || every(job.recipe.evaluation.every_steps, state.step);
+        state.samples_due =
+            state.step == total_steps || every(job.recipe.samples.every_steps, state.step);
         let tokens = micro_batches
             .iter()
             .map(|batch| batch.tokens.len() as u64)
@@ -413,6 +457,7 @@ fn steps<S: Stage>(
         }))?;
     };
     let kept_step = progress.put_best(&mut learner, &state)?;
+    let result = result::write(&job.files, &job.recipe.model, &job.folder, &learner)?;
     let finished = Finished {
         step: state.step,
         early,
@@ -423,9 +468,34 @@ fn steps<S: Stage>(
     progress.sync()?;
     Ok(Outcome {
         finished,
+        result,
         parameters: learner.parameters,
         decoder: learner.decoder,
     })
+}
+
+/// Answers the recipe's prompts as the model is now.
+fn answer_samples(
+    (job, encoder): (&Job, &Encoder),
+    progress: &mut Progress,
+    learner: &mut Learner,
+    step: u64,
+) -> Result<()> {
+    let samples = &job.recipe.samples;
+    for prompt in &samples.prompts {
+        let event = match encoder.prompt(prompt) {
+            Ok(tokens) => Event::Sample {
+                step,
+                prompt: prompt.clone(),
+                answer: samples::answer(learner, encoder, (&tokens, samples.max_tokens))?,
+            },
+            Err(drop) => Event::Notice {
+                text: format!("the prompt \"{prompt}\" is not answered: {}", drop.reason),
+            },
+        };
+        progress.record(&event)?;
+    }
+    Ok(())
 }
 
 /// Whether something is due that is done every so many steps.

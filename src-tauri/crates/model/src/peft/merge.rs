@@ -1,4 +1,4 @@
-//! Merging: `W + scale · B A`, written as a model of its own.
+//! Writing what was learnt as a model of its own: `W + scale · B A`, or trained weights.
 //!
 //! Weights pass through in pieces, so that memory is a few buffers whatever the model's size. Each keeps the type it is
 //! stored in: a sum is computed in f32 and rounded once.
@@ -15,7 +15,9 @@ use serde_json::{Map, Value, json};
 
 use super::AdapterError;
 use super::output::{Entry, NewFile, NewFolder, header};
-use crate::{LoadProgress, Lora, ModelError, ModelFiles, ParameterRole, Site, TensorRole};
+use crate::{
+    LoadProgress, Lora, ModelError, ModelFiles, ParameterRole, ParameterTensor, Site, TensorRole,
+};
 
 /// What transformers gives a file unless asked otherwise.
 const SHARD_BYTES: u64 = 5_000_000_000;
@@ -78,18 +80,62 @@ pub fn merge(
     out: &Path,
     on_progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
 ) -> Result<(), ModelError> {
+    lora.check(files.spec())?;
+    let changes = low_rank(files, lora, parameters)?;
+    write(files, changes, options, out, on_progress)
+}
+
+/// Writes the model in `files` with trained weights in place of its own: what full training gives, as a folder like
+/// [`merge`]'s. `tensors` say what lies where in `parameters`.
+///
+/// # Errors
+/// As [`merge`].
+///
+/// # Panics
+/// When a tensor lies outside `parameters`.
+pub fn write_trained(
+    files: &ModelFiles,
+    (tensors, parameters): (&[ParameterTensor], &[f32]),
+    options: &MergeOptions,
+    out: &Path,
+    on_progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
+) -> Result<(), ModelError> {
+    let trained = tensors.iter().filter_map(|tensor| match tensor.role {
+        ParameterRole::Weight(role) => {
+            let values = &parameters[tensor.range.clone()];
+            Some((files.tensor_name(role), Change::Replace(values)))
+        }
+        _ => None,
+    });
+    write(files, trained.collect(), options, out, on_progress)
+}
+
+fn write(
+    files: &ModelFiles,
+    changes: HashMap<String, Change>,
+    options: &MergeOptions,
+    out: &Path,
+    on_progress: &mut dyn FnMut(LoadProgress) -> ControlFlow<()>,
+) -> Result<(), ModelError> {
     if files.gguf().is_some() {
         return Err(AdapterError::NeedsOriginalWeights {
             model: files.name().to_owned(),
         }
         .into());
     }
-    lora.check(files.spec())?;
+    for name in changes.keys() {
+        let found = files.tensors().get(name).map(|info| info.weight_type);
+        if let Some(found) = found
+            && !matches!(found, WeightType::F32 | WeightType::BF16 | WeightType::F16)
+        {
+            let tensor = name.clone();
+            return Err(AdapterError::WeightType { tensor, found }.into());
+        }
+    }
     let compute = match &options.compute {
         Some(compute) => compute.clone(),
         None => Compute::of_process()?,
     };
-    let factors = factors(files, lora, parameters)?;
     let entries = files.tensors().values().map(|info| Entry {
         name: info.name.clone(),
         weight_type: info.weight_type,
@@ -106,8 +152,7 @@ pub fn merge(
     }
     let mut merging = Merging {
         files,
-        lora,
-        factors,
+        changes,
         compute,
         scratch: Scratch::default(),
         values: Vec::new(),
@@ -145,6 +190,15 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), AdapterError> {
     file.publish()
 }
 
+/// What becomes of a weight.
+#[derive(Clone, Copy)]
+enum Change<'a> {
+    /// An adapter's product is added.
+    Add(Factors<'a>),
+    /// Other values take its place.
+    Replace(&'a [f32]),
+}
+
 /// An adapter's factors for one weight.
 #[derive(Clone, Copy)]
 struct Factors<'a> {
@@ -152,15 +206,17 @@ struct Factors<'a> {
     first: &'a [f32],
     /// B, `(outputs, rank)`.
     second: &'a [f32],
+    rank: usize,
     inputs: usize,
+    scale: f32,
 }
 
 /// By the name of the weight that they are added to.
-fn factors<'a>(
+fn low_rank<'a>(
     files: &ModelFiles,
     lora: &Lora,
     parameters: &'a [f32],
-) -> Result<HashMap<String, Factors<'a>>, ModelError> {
+) -> Result<HashMap<String, Change<'a>>, ModelError> {
     let tensors = lora.tensors(files.spec());
     let length = tensors.last().map_or(0, |tensor| tensor.range.end);
     assert_eq!(parameters.len(), length, "all parameters of the adapter");
@@ -179,19 +235,14 @@ fn factors<'a>(
     let mut factors = HashMap::new();
     for ((layer, site), [first, second]) in places {
         let name = files.tensor_name(TensorRole::Layer(layer, site.weight()));
-        let found = files.tensors().get(&name).map(|info| info.weight_type);
-        if let Some(found) = found
-            && !matches!(found, WeightType::F32 | WeightType::BF16 | WeightType::F16)
-        {
-            let tensor = name;
-            return Err(AdapterError::WeightType { tensor, found }.into());
-        }
         let adapter = Factors {
+            rank: lora.rank,
+            scale: lora.scale(),
             first: &parameters[first],
             second: &parameters[second],
             inputs: site.shape(files.spec()).1,
         };
-        factors.insert(name, adapter);
+        factors.insert(name, Change::Add(adapter));
     }
     Ok(factors)
 }
@@ -240,8 +291,7 @@ fn index(shards: &[Vec<Entry>]) -> Value {
 
 struct Merging<'a> {
     files: &'a ModelFiles,
-    lora: &'a Lora,
-    factors: HashMap<String, Factors<'a>>,
+    changes: HashMap<String, Change<'a>>,
     compute: Compute,
     scratch: Scratch,
     values: Vec<f32>,
@@ -252,8 +302,9 @@ struct Merging<'a> {
 
 impl Merging<'_> {
     fn tensor(&mut self, entry: &Entry, file: &mut NewFile) -> Result<(), ModelError> {
-        match self.factors.get(&entry.name).copied() {
-            Some(factors) => self.merged(entry, factors, file),
+        match self.changes.get(&entry.name).copied() {
+            Some(Change::Add(factors)) => self.merged(entry, factors, file),
+            Some(Change::Replace(values)) => self.replaced(entry, values, file),
             None => self.copied(entry, file),
         }
     }
@@ -279,7 +330,7 @@ impl Merging<'_> {
         factors: Factors,
         file: &mut NewFile,
     ) -> Result<(), ModelError> {
-        let (inputs, rank) = (factors.inputs, self.lora.rank);
+        let (inputs, rank) = (factors.inputs, factors.rank);
         let rows_at_once = (PIECE_WEIGHTS / inputs).max(1);
         let element_bytes = entry.weight_type.block_bytes();
         let mut first = 0;
@@ -303,34 +354,55 @@ impl Merging<'_> {
             let product = DenseProduct {
                 left: Operand::new(second, (rows, rank)),
                 right: Operand::new(factors.first, (rank, inputs)),
-                scale: self.lora.scale(),
+                scale: factors.scale,
                 sums: Sums::Add,
                 precision: Precision::F32,
             };
             let (path, pool) = self.compute.training();
             multiply_dense(path, pool, &mut self.scratch, &product, &mut self.values);
-            // What was no number, and what is too large for its type.
-            let largest = match entry.weight_type {
-                WeightType::F16 => f16::MAX.to_f32(),
-                WeightType::BF16 => bf16::MAX.to_f32(),
-                _ => f32::MAX,
-            };
-            if !self.values.iter().all(|value| value.abs() <= largest) {
-                return Err(ModelError::NotFinite {
-                    tensor: entry.name.clone(),
-                });
-            }
-            match entry.weight_type {
-                WeightType::F32 => file.write(bytemuck::cast_slice(&self.values))?,
-                narrow => {
-                    round(narrow, &self.values, &mut self.raw);
-                    file.write(bytemuck::cast_slice(&self.raw))?;
-                }
-            }
-            let bytes = (count * element_bytes) as u64;
-            first += bytes;
-            self.progress.done_bytes += bytes;
+            self.put(entry, file)?;
+            first += (count * element_bytes) as u64;
         }
+        Ok(())
+    }
+
+    fn replaced(
+        &mut self,
+        entry: &Entry,
+        values: &[f32],
+        file: &mut NewFile,
+    ) -> Result<(), ModelError> {
+        for values in values.chunks(PIECE_WEIGHTS) {
+            self.report()?;
+            self.values.clear();
+            self.values.extend_from_slice(values);
+            self.raw.resize(values.len(), 0);
+            self.put(entry, file)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the values in the tensor's type.
+    fn put(&mut self, entry: &Entry, file: &mut NewFile) -> Result<(), ModelError> {
+        // What was no number, and what is too large for its type.
+        let largest = match entry.weight_type {
+            WeightType::F16 => f16::MAX.to_f32(),
+            WeightType::BF16 => bf16::MAX.to_f32(),
+            _ => f32::MAX,
+        };
+        if !self.values.iter().all(|value| value.abs() <= largest) {
+            return Err(ModelError::NotFinite {
+                tensor: entry.name.clone(),
+            });
+        }
+        match entry.weight_type {
+            WeightType::F32 => file.write(bytemuck::cast_slice(&self.values))?,
+            narrow => {
+                round(narrow, &self.values, &mut self.raw);
+                file.write(bytemuck::cast_slice(&self.raw))?;
+            }
+        }
+        self.progress.done_bytes += (self.values.len() * entry.weight_type.block_bytes()) as u64;
         Ok(())
     }
 

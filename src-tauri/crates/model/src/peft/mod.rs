@@ -13,7 +13,7 @@ mod read;
 mod write;
 
 pub use error::AdapterError;
-pub use merge::{MergeOptions, merge};
+pub use merge::{MergeOptions, merge, write_trained};
 pub use read::read_adapter;
 pub use write::write_adapter;
 

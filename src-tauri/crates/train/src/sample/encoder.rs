@@ -93,6 +93,32 @@ impl Encoder {
         }
     }
 
+    /// A question as a chat begins with it, up to where the answer begins.
+    ///
+    /// # Errors
+    /// Why the template or the tokenizer cannot have it.
+    pub fn prompt(&self, question: &str) -> Result<Vec<u32>, Dropped> {
+        let messages = [Message::new("user", question)];
+        match self.render(&messages, None, true) {
+            Ok((encoded, _)) => Ok(encoded.ids),
+            Err((reason, details)) => Err(Dropped {
+                row: 0,
+                reason,
+                details,
+            }),
+        }
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The token that ends an answer, if there is one.
+    pub fn end(&self) -> Option<u32> {
+        self.end
+    }
+
     /// A conversation with its answers ended, and whether the template tells which they are.
     pub(super) fn conversation(
         &self,

@@ -2,6 +2,7 @@
 
 use nc_engine::{EngineError, EngineErrorKind};
 use nc_library::{LibraryError, LibraryErrorKind};
+use nc_train::TrainError;
 
 use crate::{ApiError, ErrorCode};
 
@@ -31,6 +32,34 @@ impl From<EngineError> for ApiError {
             EngineErrorKind::Cancelled => ErrorCode::Cancelled,
             EngineErrorKind::Request => ErrorCode::BadRequest,
             EngineErrorKind::Generation => ErrorCode::GenerationFailed,
+        };
+        Self::new(code, sentence(&error.to_string()), error.remedy())
+    }
+}
+
+impl From<TrainError> for ApiError {
+    fn from(error: TrainError) -> Self {
+        let code = match error {
+            TrainError::Model(error) => return EngineError::from(error).into(),
+            TrainError::Library(error) => return error.into(),
+            TrainError::Stopped => ErrorCode::Cancelled,
+            TrainError::NoTemplate => ErrorCode::NoChatTemplate,
+            TrainError::Text(_) => ErrorCode::TemplateFailed,
+            TrainError::RunBusy { .. } => ErrorCode::Busy,
+            TrainError::File { .. }
+            | TrainError::ManifestDamaged { .. }
+            | TrainError::NotWritable { .. }
+            | TrainError::JournalDamaged { .. }
+            | TrainError::CheckpointDamaged { .. }
+            | TrainError::NoCheckpointWhole { .. } => ErrorCode::Storage,
+            TrainError::RecipeSyntax { .. }
+            | TrainError::RecipeInvalid { .. }
+            | TrainError::Data(_)
+            | TrainError::NothingToTrain { .. }
+            | TrainError::RunExists { .. }
+            | TrainError::Changed { .. }
+            | TrainError::Diverged { .. }
+            | TrainError::StartAdapter { .. } => ErrorCode::BadRequest,
         };
         Self::new(code, sentence(&error.to_string()), error.remedy())
     }

@@ -18,6 +18,7 @@ mod open_model;
 mod registry;
 pub mod session;
 mod starter;
+pub mod training;
 mod typescript;
 mod view;
 

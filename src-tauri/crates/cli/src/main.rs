@@ -11,15 +11,17 @@ mod demo;
 mod generate;
 mod inspect;
 mod kernels;
+mod merge;
 mod output;
 mod sampling;
 mod tokenize;
+mod train;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Chat with, inspect and prove local language models on the processor you have.
+/// Chat with, fine-tune, inspect and prove local language models on the processor you have.
 #[derive(Parser)]
 #[command(name = "neuralchat-cli", version, about)]
 struct Arguments {
@@ -43,6 +45,10 @@ enum Command {
     Kernels(kernels::Arguments),
     /// Measure how fast this machine computes.
     Bench(bench::Arguments),
+    /// Fine-tune a model as a recipe says, or go on with a run.
+    Train(train::Arguments),
+    /// Write a model with an adapter added to its weights.
+    Merge(merge::Arguments),
     /// Run one command of the program, as the window does: a name and a JSON request.
     Call(call::Arguments),
     /// Print the page's TypeScript types.
@@ -58,6 +64,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => (arguments.json, demo::run(&arguments)),
         Command::Kernels(arguments) => (arguments.json, kernels::run(&arguments)),
         Command::Bench(arguments) => (arguments.json(), bench::run(&arguments)),
+        Command::Train(arguments) => (arguments.json, train::run(&arguments)),
+        Command::Merge(arguments) => (arguments.json, merge::run(&arguments)),
         Command::Call(arguments) => (true, call::run(&arguments)),
         Command::Types => (false, output::print(&nc_api::typescript())),
     };

@@ -27,4 +27,4 @@ pub use open::{
     Inspection, ModelInfo, ModelKind, OpenProgress, OpenStage, OpenedModel, inspect, open,
 };
 pub use prompt::{Prompt, Template};
-pub use vocabulary::open_tokenizer;
+pub use vocabulary::{open_tokenizer, tokenizer_and_template};

@@ -35,6 +35,16 @@ pub fn open_tokenizer(location: &ModelLocation) -> Result<Tokenizer, EngineError
     tokenizer(&ModelFiles::open(location)?)
 }
 
+/// A model's tokenizer, and the source of its chat template if it has one: what training needs beside the weights.
+///
+/// # Errors
+/// [`EngineError::TokenizerMissing`], or what is wrong with the files.
+pub fn tokenizer_and_template(
+    files: &ModelFiles,
+) -> Result<(Tokenizer, Option<String>), EngineError> {
+    Ok((tokenizer(files)?, template_source(files)?))
+}
+
 impl Vocabulary {
     pub(crate) fn read(files: &ModelFiles) -> Result<Self, EngineError> {
         let tokenizer = tokenizer(files)?;

@@ -1,6 +1,8 @@
 //! `demo`: the main job from end to end in the terminal. Each stage is checked; the first that does not do what it should
 //! ends the program with status 1.
 
+mod training;
+
 use std::time::Instant;
 
 use nc_api::dto::{Role, STARTER, Sampling, TemplateChoice};
@@ -48,6 +50,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), ApiError> {
     if let Some(session) = &session {
         stage(arguments, &mut stages, "chat", || chat(arguments, session))?;
     }
+    let workshop = training::Workshop::new()?;
+    stage(arguments, &mut stages, "supervised fine-tuning", || {
+        workshop.supervised()
+    })?;
+    stage(arguments, &mut stages, "preference optimisation", || {
+        workshop.preference()
+    })?;
     if !arguments.json {
         summary(&stages)?;
     }

@@ -26,7 +26,7 @@ pub use site::Site;
 
 use arena::Arena;
 use layout::Layout;
-use nc_kernels::{Compute, Matrix, WeightFormat, rounds_to_bf16};
+use nc_kernels::{Compute, ElementType, Matrix, WeightFormat, rounds_to_bf16};
 
 use crate::{Decoder, ModelError, TensorRole};
 
@@ -222,32 +222,50 @@ impl TrainingDecoder {
 }
 
 impl Decoder {
+    /// Every matrix as f32, whatever it was, to compute in f32 throughout.
+    pub fn widen_to_f32(&mut self) {
+        let compute = self.compute.clone();
+        self.cache_element = ElementType::F32;
+        self.for_each_matrix(|matrix| pack_anew(matrix, WeightFormat::F32, &compute));
+    }
+
     /// Every matrix in a format that can be packed anew at each step.
     fn prepare_full_training(&mut self) -> Result<(), ModelError> {
         let compute = self.compute.clone();
+        let narrow = rounds_to_bf16(compute.training().0, WeightFormat::Bf16);
+        let mut quantized = None;
+        self.for_each_matrix(|matrix| match matrix.format() {
+            format if format.is_quantized() => quantized = Some(format),
+            WeightFormat::Bf16 | WeightFormat::F16 if narrow => {
+                pack_anew(matrix, WeightFormat::Bf16, &compute);
+            }
+            _ => pack_anew(matrix, WeightFormat::F32, &compute),
+        });
+        match quantized {
+            Some(format) => Err(ModelError::QuantizedTraining {
+                format: format.to_string(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn for_each_matrix(&mut self, mut change: impl FnMut(&mut Matrix)) {
         let tied = self.spec.tied_output;
         if tied {
-            self.output = Arc::new(empty(&compute));
+            self.output = Arc::new(empty(&self.compute));
         }
-        let mut matrices: Vec<&mut Matrix> = Vec::new();
         for shared in [&mut self.embedding, &mut self.output] {
             // Nobody else holds them: a decoder does not share its weights, and a tied output was let go above.
-            matrices.extend(Arc::get_mut(shared));
+            Arc::get_mut(shared).map(&mut change);
         }
         for layer in &mut self.layers {
-            matrices.extend(
-                layer
-                    .projections_mut()
-                    .map(|projection| &mut projection.weight),
-            );
-        }
-        for matrix in matrices {
-            make_trainable(matrix, &compute)?;
+            for projection in layer.projections_mut() {
+                change(&mut projection.weight);
+            }
         }
         if tied {
             self.output = Arc::clone(&self.embedding);
         }
-        Ok(())
     }
 
     /// A weight as f32 values, row by row.
@@ -287,31 +305,18 @@ fn empty(compute: &Compute) -> Matrix {
     Matrix::from_bytes(WeightFormat::F32, (0, 0), &compute.pool, &[])
 }
 
-/// Packs a matrix anew in a format that training can fill again after each step.
-fn make_trainable(matrix: &mut Matrix, compute: &Compute) -> Result<(), ModelError> {
-    let format = match matrix.format() {
-        format if format.is_quantized() => {
-            return Err(ModelError::QuantizedTraining {
-                format: format.to_string(),
-            });
-        }
-        WeightFormat::F32 => return Ok(()),
-        WeightFormat::Bf16 | WeightFormat::F16
-            if rounds_to_bf16(compute.training().0, WeightFormat::Bf16) =>
-        {
-            WeightFormat::Bf16
-        }
-        _ => WeightFormat::F32,
-    };
+/// The same weights in a format that training can fill again after each step.
+fn pack_anew(matrix: &mut Matrix, format: WeightFormat, compute: &Compute) {
     if format == matrix.format() {
-        return Ok(());
+        return;
     }
     let (outputs, inputs) = (matrix.outputs(), matrix.inputs());
     let mut rows = vec![0.0; outputs * inputs];
     compute
         .pool
-        .pieces(&mut rows, inputs, |row, values| matrix.row(row, values));
+        .pieces(&mut rows, inputs.max(1), |row, values| {
+            matrix.row(row, values)
+        });
     let (path, pool) = compute.training();
     *matrix = Matrix::from_f32(path, pool, format, (outputs, inputs), &rows);
-    Ok(())
 }

@@ -37,7 +37,7 @@ use supervised::Supervised;
 use crate::batch::{BatchOptions, Batches};
 use crate::error::{Result, TrainError};
 use crate::prepare::Prepared;
-use crate::recipe::{Method, Objective, Packing, Recipe, Stage as StageName, Targets};
+use crate::recipe::{Method, Objective, Packing, Precision, Recipe, Stage as StageName, Targets};
 use crate::run::{Input, Manifest, Run};
 use crate::sample::Encoder;
 
@@ -226,7 +226,11 @@ fn learner(job: &Job) -> Result<Learner> {
             (Learns::Lora(wanted), start)
         }
     };
-    let decoder = TrainingDecoder::new(loaded.decoder, method)?;
+    let mut decoder = loaded.decoder;
+    if recipe.machine.precision == Precision::F32 {
+        decoder.widen_to_f32();
+    }
+    let decoder = TrainingDecoder::new(decoder, method)?;
     let parameters = start.unwrap_or_else(|| decoder.initial_parameters(recipe.data.seed));
     Ok(Learner::new(
         decoder,

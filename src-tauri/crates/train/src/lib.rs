@@ -1,4 +1,4 @@
-//! Fine-tuning: everything of it that needs no model.
+//! Fine-tuning: everything of it that needs no model in memory.
 //!
 //! - [`Recipe`]: what a run is to do; [`Recipe::samples`] and [`Recipe::pairs`] read its data.
 //! - [`loss`]: the losses as functions of log-probabilities, each with its gradient.

@@ -17,6 +17,8 @@ use crate::{Decoder, DecoderSpec, ModelError, RandomWeights};
 
 /// What one measurement should take, several passes together, seconds.
 const MEASURED_SECONDS: f64 = 0.2;
+/// What a pass of the mean micro-batch may take, seconds: above, a shorter one stands for it.
+const PASS_SECONDS: f64 = 0.4;
 /// Tokens of the vocabulary that are probed: their weights do not fit into a second-level cache.
 const VOCABULARY: usize = 8192;
 /// Parameters that the optimizer is probed with.
@@ -182,8 +184,7 @@ impl ProbeRequest<'_> {
 
         let few = (self.typical.tokens / 4).clamp(17, 128);
         let first = spread.measure(|| probe.gradients(few, mean, 0));
-        // As many tokens as the time for a probe allows: without a warm-up there are three passes.
-        let affordable = (few as f64 * MEASURED_SECONDS / first) as usize;
+        let affordable = (few as f64 * PASS_SECONDS / first) as usize;
         let many = self.typical.tokens.min(affordable).max(3 * few);
         let second = spread.measure(|| probe.gradients(many, mean, 0));
         let forward = spread.measure(|| probe.log_probabilities(many, mean, 0));
@@ -410,7 +411,7 @@ struct Spread {
 impl Spread {
     /// The median of a few passes after one that warms up, seconds.
     fn measure(&mut self, mut work: impl FnMut()) -> f64 {
-        const PASSES: std::ops::RangeInclusive<usize> = 3..=15;
+        const PASSES: std::ops::RangeInclusive<usize> = 4..=15;
         work();
         let begun = Instant::now();
         let mut seconds = Vec::new();

@@ -57,6 +57,7 @@ impl From<TrainError> for ApiError {
             | TrainError::Data(_)
             | TrainError::NothingToTrain { .. }
             | TrainError::RunExists { .. }
+            | TrainError::Blocked(_)
             | TrainError::Changed { .. }
             | TrainError::Diverged { .. }
             | TrainError::StartAdapter { .. } => ErrorCode::BadRequest,

@@ -2,16 +2,16 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use nc_engine::EngineError;
-use nc_kernels::{Compute, Pool};
+use nc_kernels::Compute;
 use nc_model::{MergeOptions, ModelFiles, merge as merge_files, read_adapter};
 use nc_train::run::Run;
-use nc_train::{Job, Recipe, train as run_recipe};
+use nc_train::{Job, Recipe, plan_job, train as run_recipe};
 use serde::Serialize;
 use time::macros::format_description;
 
+pub use nc_train::plan::Plan;
 pub use nc_train::{Control, EvaluationFigures, Event, Finished, PreferenceFigures, StepFigures};
 
 use crate::open_model::location;
@@ -74,23 +74,37 @@ pub fn train(
             (recipe, folder, true)
         }
     };
-    let files = open(&recipe.model)?;
-    let (tokenizer, template) = nc_engine::tokenizer_and_template(&files)?;
+    let job = job(recipe, &folder, resume)?;
     on_begin(&folder);
-    let job = Job {
-        compute: compute(recipe.machine.cores)?,
-        files,
-        tokenizer,
-        template,
-        folder: folder.clone(),
-        recipe,
-        resume,
-    };
     let outcome = run_recipe(job, control, on_event)?;
     Ok(Trained {
         run: folder,
         result: outcome.result,
         finished: outcome.finished,
+    })
+}
+
+/// What a recipe would take on this machine, and what stands in its way.
+///
+/// # Errors
+/// Those of opening the recipe, its model and its data.
+pub fn plan(recipe: &Path) -> Result<Plan, ApiError> {
+    let recipe = Recipe::read(recipe)?;
+    Ok(plan_job(&job(recipe, &runs()?, false)?)?)
+}
+
+fn job(recipe: Recipe, folder: &Path, resume: bool) -> Result<Job, ApiError> {
+    let files = open(&recipe.model)?;
+    let (tokenizer, template) = nc_engine::tokenizer_and_template(&files)?;
+    Ok(Job {
+        compute: compute(recipe.machine.cores)?,
+        files,
+        tokenizer,
+        template,
+        folder: folder.to_owned(),
+        recipe,
+        resume,
+        measure: true,
     })
 }
 
@@ -123,16 +137,15 @@ fn open(model: &Path) -> Result<ModelFiles, ApiError> {
     Ok(files.map_err(EngineError::from)?)
 }
 
-/// What a run computes with: so many threads of its own, or all.
+/// What a run computes with: so many threads of its own, or all; they give way to everything else on the machine.
 fn compute(cores: usize) -> Result<Compute, ApiError> {
     let compute = kernels::compute_alone()?;
-    if cores == 0 {
-        return Ok(compute);
-    }
-    Ok(Compute {
-        pool: Arc::new(Pool::new(cores)),
-        ..compute
-    })
+    let threads = match cores {
+        0 => compute.pool.threads(),
+        cores => cores,
+    };
+    nc_kernels::lower_thread_priority();
+    Ok(compute.in_background(threads))
 }
 
 fn runs() -> Result<PathBuf, ApiError> {

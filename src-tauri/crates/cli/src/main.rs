@@ -13,6 +13,7 @@ mod inspect;
 mod kernels;
 mod merge;
 mod output;
+mod plan;
 mod sampling;
 mod tokenize;
 mod train;
@@ -47,6 +48,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Fine-tune a model as a recipe says, or go on with a run.
     Train(train::Arguments),
+    /// Foretell a recipe's memory, time and disk, and what stands in its way.
+    Plan(plan::Arguments),
     /// Write a model with an adapter added to its weights.
     Merge(merge::Arguments),
     /// Run one command of the program, as the window does: a name and a JSON request.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Kernels(arguments) => (arguments.json, kernels::run(&arguments)),
         Command::Bench(arguments) => (arguments.json(), bench::run(&arguments)),
         Command::Train(arguments) => (arguments.json, train::run(&arguments)),
+        Command::Plan(arguments) => (arguments.json, plan::run(&arguments)),
         Command::Merge(arguments) => (arguments.json, merge::run(&arguments)),
         Command::Call(arguments) => (true, call::run(&arguments)),
         Command::Types => (false, output::print(&nc_api::typescript())),

@@ -76,6 +76,19 @@ fn line(event: &Event) -> String {
         } => format!(
             "{samples} samples, {held_out} held out; {parameters} parameters learn ({kernels} kernels); step {step} of {total_steps}\n"
         ),
+        Event::Planned {
+            seconds,
+            memory_bytes,
+            ..
+        } => {
+            let time = seconds.map_or(String::new(), |band| {
+                format!("about {:.0} s, ", band.expected)
+            });
+            format!(
+                "expected: {time}{:.2} GB of memory\n",
+                *memory_bytes as f64 / 1e9
+            )
+        }
         Event::Reference { done, total } => format!("reference: {done} of {total} pairs\n"),
         Event::Step(step) => format!(
             "step {:>5}  epoch {:>5.2}  loss {:.4}  rate {:.2e}  gradient {:.3}  {:.0} tokens/s{}\n",

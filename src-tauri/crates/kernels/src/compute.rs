@@ -65,6 +65,15 @@ impl Compute {
         }
     }
 
+    /// The same paths with so many threads of its own that give way to others: a chat stays usable while they train. The
+    /// thread that calls works too; it gives way after [`lower_thread_priority`](crate::lower_thread_priority).
+    pub fn in_background(&self, threads: usize) -> Self {
+        Self {
+            paths: self.paths,
+            pool: Arc::new(Pool::with_low_priority(threads)),
+        }
+    }
+
     /// The path and the threads of training: one path forward and backward, which a run can be pinned to.
     pub fn training(&self) -> (Path, &Pool) {
         (self.paths.backward, &self.pool)
@@ -128,6 +137,9 @@ mod tests {
         check(FEW_ROWS + 1, strong);
         check(512, strong);
         assert_eq!(compute.training().0, weak);
+        let background = compute.in_background(2);
+        assert_eq!(background.paths, compute.paths);
+        assert_eq!(background.pool.threads(), 2);
         for work in WorkKind::ALL {
             let expected = match work {
                 WorkKind::Prefill => strong,

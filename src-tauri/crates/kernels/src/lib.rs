@@ -25,6 +25,7 @@ mod norm;
 mod output;
 mod path;
 mod pool;
+mod priority;
 mod random;
 mod rotary;
 mod simd;
@@ -61,6 +62,7 @@ pub use norm::{Norm, NormBackward, NormKind, add_column_sums};
 pub use output::Sums;
 pub use path::{Path, PathError, PathName};
 pub use pool::Pool;
+pub use priority::lower_thread_priority;
 pub use rotary::{HeadRows, RotaryPairing, RotaryTable, Turn};
 #[cfg(target_arch = "x86_64")]
 pub use simd::{Avx2, Avx512};

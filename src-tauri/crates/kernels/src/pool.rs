@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::thread::{self, JoinHandle, Thread};
 
+use crate::lower_thread_priority;
+
 /// How often a thread looks for the next job before it sleeps: some tens of microseconds, the time between two small
 /// steps of decoding.
 const SPINS: u32 = 6000;
@@ -54,6 +56,15 @@ unsafe impl Send for Shared {}
 impl Pool {
     /// A pool of so many threads, the caller included; at least one. Threads that cannot be started are done without.
     pub fn new(threads: usize) -> Self {
+        Self::start(threads, false)
+    }
+
+    /// The same with threads that give way to others ([`lower_thread_priority`]); the caller is left as it is.
+    pub fn with_low_priority(threads: usize) -> Self {
+        Self::start(threads, true)
+    }
+
+    fn start(threads: usize, low_priority: bool) -> Self {
         let shared = Arc::new(Shared {
             gate: AtomicUsize::new(0),
             job_number: AtomicUsize::new(0),
@@ -68,7 +79,13 @@ impl Pool {
             .filter_map(|index| {
                 let shared = Arc::clone(&shared);
                 let builder = thread::Builder::new().name(format!("kernels-{index}"));
-                builder.spawn(move || shared.serve()).ok()
+                let serve = move || {
+                    if low_priority {
+                        lower_thread_priority();
+                    }
+                    shared.serve();
+                };
+                builder.spawn(serve).ok()
             })
             .collect();
         Self {

@@ -33,7 +33,8 @@ pub use load::{LoadProgress, LoadedDecoder, OpenOptions};
 pub use location::{Format, ModelFiles, ModelLocation};
 /// What a decoder computes with, and what its cache keeps.
 pub use nc_kernels::{
-    AdamW, AdamWSlices, Compute, ElementType, Path as KernelPath, PathName, gradient_norm,
+    AdamW, AdamWSlices, Compute, ElementType, Path as KernelPath, PathName, Pool, WeightFormat,
+    available_memory_bytes, gradient_norm, lower_thread_priority,
 };
 /// What a GGUF file says beside its weights: crates above read vocabularies and templates from it.
 pub use nc_quant::{FileError, FileErrorKind, Gguf, Metadata};
@@ -45,6 +46,7 @@ pub use spec::{
     RotaryScaling, TensorRole,
 };
 pub use training::{
-    Lora, LoraError, Method, MicroBatch, Objective, ParameterRole, ParameterTensor, Site,
-    StepOptions, TrainingDecoder,
+    Line, Lora, LoraError, MemoryRequest, Method, MicroBatch, MicroBatchShape, Objective,
+    ParameterRole, ParameterTensor, ProbeRequest, Seconds, Site, StepOptions, StepSpeed,
+    TrainingDecoder, TrainingMemory, WeightFacts,
 };

@@ -64,13 +64,16 @@ impl ModelFiles {
             .sum()
     }
 
-    fn tensor_memory_bytes(&self, role: TensorRole, shape: &[usize]) -> u64 {
+    /// How a matrix will lie in memory: as it is stored, or as f32 where the kernels do not multiply that.
+    pub(crate) fn weight_format(&self, role: TensorRole) -> WeightFormat {
         let info = self.tensors().get(&self.tensor_name(role));
         let format = info.and_then(|info| format_of(info.weight_type));
+        format.unwrap_or(WeightFormat::F32)
+    }
+
+    fn tensor_memory_bytes(&self, role: TensorRole, shape: &[usize]) -> u64 {
         let bytes = match *shape {
-            [outputs, inputs] => format
-                .unwrap_or(WeightFormat::F32)
-                .packed_bytes(outputs, inputs),
+            [outputs, inputs] => self.weight_format(role).packed_bytes(outputs, inputs),
             _ => shape.iter().product::<usize>() * size_of::<f32>(),
         };
         bytes as u64

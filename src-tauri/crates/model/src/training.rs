@@ -15,14 +15,18 @@ mod batch;
 mod forward;
 mod head;
 mod layout;
+mod memory;
 mod site;
+mod speed;
 
 use std::sync::Arc;
 
 pub use adapter::{Lora, LoraError};
-pub use batch::{MicroBatch, Objective};
+pub use batch::{MicroBatch, MicroBatchShape, Objective};
 pub use layout::{ParameterRole, ParameterTensor};
+pub use memory::{MemoryRequest, TrainingMemory, WeightFacts};
 pub use site::Site;
+pub use speed::{Line, ProbeRequest, Seconds, StepSpeed};
 
 use arena::Arena;
 use layout::Layout;

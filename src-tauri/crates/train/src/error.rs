@@ -103,6 +103,9 @@ pub enum TrainError {
     /// The model cannot be loaded, or cannot learn this way.
     #[error(transparent)]
     Model(#[from] nc_model::ModelError),
+    /// Something stands in the way of starting.
+    #[error("{}", .0.cause)]
+    Blocked(crate::plan::Blocker),
     /// The run was stopped; what whole steps have learnt is saved.
     #[error("the run was stopped")]
     Stopped,
@@ -170,7 +173,7 @@ fn because(first: Option<&Dropped>) -> String {
 
 impl TrainError {
     /// What a person can do about it.
-    pub fn remedy(&self) -> &'static str {
+    pub fn remedy(&self) -> &str {
         match self {
             Self::File { .. } => {
                 "Check that the path is right, that you may read and write there, and that the disk has room."
@@ -197,6 +200,7 @@ impl TrainError {
                 "Move the journal away: the run goes on from its newest checkpoint, only its history is lost."
             }
             Self::Model(error) => error.remedy(),
+            Self::Blocked(blocker) => &blocker.remedy,
             Self::Stopped => "Resume the run to go on.",
             Self::Changed { .. } => "Put the files back as they were, or begin a new run.",
             Self::Diverged { .. } => {

@@ -5,12 +5,15 @@
 //! - [`loss`]: the losses as functions of log-probabilities, each with its gradient.
 //! - [`sample`]: rows to tokens, and which of them are trained.
 //! - [`batch`]: samples to micro-batches.
+//! - [`plan`]: memory, time and disk of a run before it starts, and what stands in its way.
 //! - [`Schedule`]: the learning rate of every step.
 //! - [`run`]: a run's folder, with manifest, journal and checkpoints.
 
 pub mod batch;
 mod error;
 pub mod loss;
+mod method;
+pub mod plan;
 mod prepare;
 pub mod recipe;
 pub mod run;
@@ -24,5 +27,5 @@ pub use recipe::Recipe;
 pub use schedule::{Schedule, ScheduleKind};
 pub use trainer::{
     Control, EvaluationFigures, Event, Finished, Job, Outcome, PreferenceFigures, StepFigures,
-    train,
+    plan_job, train,
 };

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use nc_model::{Compute, Method as Learns, ModelFiles, OpenOptions, Site, TrainingDecoder};
+use nc_model::{Compute, Method as Learns, ModelFiles, OpenOptions, TrainingDecoder};
 use nc_text::Tokenizer;
 
 pub use control::Control;
@@ -34,10 +34,12 @@ use stage::{Stage, Work};
 use state::State;
 use supervised::Supervised;
 
-use crate::batch::{BatchOptions, Batches};
+use crate::batch::{BatchOptions, Batches, Unit};
 use crate::error::{Result, TrainError};
+use crate::method::learning;
+use crate::plan::{DataFacts, Facts, MachineFacts, ModelFacts, Plan, plan, probe};
 use crate::prepare::Prepared;
-use crate::recipe::{Method, Objective, Packing, Precision, Recipe, Stage as StageName, Targets};
+use crate::recipe::{Objective, Packing, Precision, Recipe, Stage as StageName};
 use crate::run::{Input, Manifest, Run};
 use crate::sample::Encoder;
 
@@ -57,6 +59,8 @@ pub struct Job {
     pub folder: PathBuf,
     /// Go on with the run there, rather than begin one.
     pub resume: bool,
+    /// Measure this machine for seconds, to foretell how long the run takes.
+    pub measure: bool,
 }
 
 /// What came of a run.
@@ -100,14 +104,14 @@ pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> R
             run
         }
     };
-    let encoder = job
-        .recipe
-        .encoder(job.tokenizer.clone(), job.template.as_deref())?;
+    let encoder = encoder(&job)?;
     match job.recipe.stage {
         StageName::Sft => {
             let prepared = job.recipe.samples(&encoder)?;
             tell_drops(&prepared, on_event);
+            let plan = plan_prepared(&job, &prepared)?;
             let mut progress = Progress::open(&run, job.resume, on_event)?;
+            begin(&mut progress, plan)?;
             let learner = learner(&job)?;
             steps(
                 (&job, &encoder),
@@ -120,7 +124,9 @@ pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> R
         StageName::Preference => {
             let prepared = job.recipe.pairs(&encoder)?;
             tell_drops(&prepared, on_event);
+            let plan = plan_prepared(&job, &prepared)?;
             let mut progress = Progress::open(&run, job.resume, on_event)?;
+            begin(&mut progress, plan)?;
             let mut learner = learner(&job)?;
             let reference = reference(
                 &job,
@@ -145,6 +151,62 @@ pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> R
             )
         }
     }
+}
+
+/// What a job would take, before anything is loaded: memory, time if `job.measure` says so, disk, and what stands in the way.
+///
+/// # Errors
+/// [`TrainError::File`] where the room on the disk cannot be asked for; what is wrong with recipe or data is a blocker.
+pub fn plan_job(job: &Job) -> Result<Plan> {
+    let prepared = || -> Result<Plan> {
+        let encoder = encoder(job)?;
+        match job.recipe.stage {
+            StageName::Sft => plan_prepared(job, &job.recipe.samples(&encoder)?),
+            StageName::Preference => plan_prepared(job, &job.recipe.pairs(&encoder)?),
+        }
+    };
+    prepared()
+}
+
+fn encoder(job: &Job) -> Result<Encoder> {
+    job.recipe
+        .encoder(job.tokenizer.clone(), job.template.as_deref())
+}
+
+fn plan_prepared<U: Unit>(job: &Job, prepared: &Prepared<U>) -> Result<Plan> {
+    let recipe = &job.recipe;
+    let machine = MachineFacts::find(&job.compute, &job.folder)
+        .map_err(|error| TrainError::file(&job.folder, error))?;
+    let model = ModelFacts::of(&job.files, job.template.is_some());
+    let data = DataFacts::of(prepared, recipe);
+    let facts = |speed| Facts {
+        machine: &machine,
+        model: &model,
+        data: &data,
+        speed,
+    };
+    let first = plan(facts(None), recipe);
+    // Nothing is measured of what cannot run, and a run that goes on was measured when it began.
+    if !job.measure || job.resume || !first.blockers.is_empty() {
+        return Ok(first);
+    }
+    let speed = probe(&model, &data, recipe, &job.compute)?;
+    Ok(plan(facts(speed.as_ref()), recipe))
+}
+
+/// Refuses what cannot run, and keeps what was foretold.
+fn begin(progress: &mut Progress, mut plan: Plan) -> Result<()> {
+    if !plan.blockers.is_empty() {
+        return Err(TrainError::Blocked(plan.blockers.swap_remove(0)));
+    }
+    for text in plan.warnings {
+        progress.record(&Event::Notice { text })?;
+    }
+    progress.record(&Event::Planned {
+        seconds: plan.seconds,
+        memory_bytes: plan.memory_bytes,
+        disk_bytes: plan.disk_bytes,
+    })
 }
 
 /// What goes into a run, as it is now.
@@ -212,19 +274,10 @@ fn learner(job: &Job) -> Result<Learner> {
     let loaded = job
         .files
         .load(&options, &mut |_| std::ops::ControlFlow::Continue(()))?;
-    let (method, start) = match &recipe.method {
-        Method::Full(_) => (Learns::Full, None),
-        Method::Lora(lora) => {
-            let wanted = nc_model::Lora {
-                rank: lora.rank,
-                alpha: lora.alpha as f32,
-                rank_stabilized: lora.rslora,
-                dropout: lora.dropout as f32,
-                sites: sites(&lora.targets)?,
-            };
-            let start = start_adapter(job, &wanted)?;
-            (Learns::Lora(wanted), start)
-        }
+    let method = learning(&recipe.method)?;
+    let start = match &method {
+        Learns::Full => None,
+        Learns::Lora(wanted) => start_adapter(job, wanted)?,
     };
     let mut decoder = loaded.decoder;
     if recipe.machine.precision == Precision::F32 {
@@ -261,28 +314,6 @@ fn start_adapter(job: &Job, wanted: &nc_model::Lora) -> Result<Option<Vec<f32>>>
         });
     }
     Ok(Some(parameters))
-}
-
-/// Projections by the names that checkpoints use.
-fn sites(targets: &Targets) -> Result<Vec<Site>> {
-    let Targets::Named(names) = targets else {
-        return Ok(Site::ALL.to_vec());
-    };
-    let site = |name: &String| match name.as_str() {
-        "q_proj" => Ok(Site::Query),
-        "k_proj" => Ok(Site::Key),
-        "v_proj" => Ok(Site::Value),
-        "o_proj" => Ok(Site::AttentionOutput),
-        "gate_proj" => Ok(Site::Gate),
-        "up_proj" => Ok(Site::Up),
-        "down_proj" => Ok(Site::Down),
-        _ => Err(TrainError::RecipeInvalid {
-            field: "method.targets",
-            cause: format!("this model has no layer called {name}"),
-            remedy: "Choose from q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj, or \"all\".",
-        }),
-    };
-    names.iter().map(site).collect()
 }
 
 fn reference(

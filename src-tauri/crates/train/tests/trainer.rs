@@ -79,6 +79,7 @@ impl Workshop {
             compute: Compute::new(KernelPath::strongest(), threads),
             folder: self.path(folder),
             resume,
+            measure: false,
         }
     }
 }

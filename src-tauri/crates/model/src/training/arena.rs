@@ -234,6 +234,81 @@ impl Arena {
     }
 }
 
+#[cfg(test)]
+impl Arena {
+    /// Bytes of what is kept for the way back, as it was last filled.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        let kept = |kept: &Kept| match kept {
+            Kept::F32(kept) => size_of_val(&kept[..]),
+            Kept::Bf16(kept) => size_of_val(&kept[..]),
+        };
+        let trace = |trace: &LayerTrace| {
+            let LayerTrace {
+                input,
+                queries,
+                keys,
+                values,
+                attended,
+                log_sum_exp,
+                middle,
+                gate,
+                up,
+                low,
+            } = trace;
+            let all = [input, queries, keys, values, attended, middle, gate, up];
+            let low = low.iter().map(|low| size_of_val(&low[..]));
+            all.map(kept).iter().sum::<usize>() + low.sum::<usize>() + size_of_val(&log_sum_exp[..])
+        };
+        let traces: usize = self.traces.iter().map(trace).sum();
+        (traces + self.inputs.iter().map(kept).sum::<usize>()) as u64
+    }
+
+    /// Bytes of the other buffers, without what kernels compute in.
+    pub(super) fn buffer_bytes(&self) -> u64 {
+        let Self {
+            keeps_f32: _,
+            traces: _,
+            inputs: _,
+            attention: _,
+            scratch: _,
+            turns,
+            store,
+            stream,
+            gradient,
+            normed,
+            normed_gradient,
+            residual,
+            queries,
+            attended,
+            attended_gradient,
+            keys,
+            values,
+            gate,
+            up,
+            inner,
+            inner_gradient,
+            up_gradient,
+            adapters,
+            head,
+        } = self;
+        let streams = [stream, gradient, normed, normed_gradient, residual];
+        let attention = [queries, attended, attended_gradient, keys, values];
+        let inside = [gate, up, inner, inner_gradient, up_gradient];
+        let of_head = [&head.stream, &head.stream_gradient, &head.normed];
+        let more_of_head = [&head.normed_gradient, &head.logits, &head.losses];
+        let others = [
+            &turns.cosines,
+            &turns.sines,
+            &adapters.dropped,
+            &adapters.low_gradient,
+        ];
+        let all = streams.iter().chain(&attention).chain(&inside);
+        let all = all.chain(&of_head).chain(&more_of_head).chain(&others);
+        let floats: usize = all.map(|buffer| size_of_val(&buffer[..])).sum();
+        (floats + size_of_val(&turns.rows[..]) + store.bytes()) as u64
+    }
+}
+
 /// Numbers of so many tokens in the residual stream, in queries, in keys, and inside the feed-forward part.
 pub(super) fn lengths(spec: &DecoderSpec, tokens: usize) -> [usize; 4] {
     let attention = &spec.attention;

@@ -12,7 +12,42 @@ pub struct MicroBatch<'a> {
     pub targets: &'a [Option<u32>],
 }
 
+/// What time and memory of a micro-batch depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MicroBatchShape {
+    /// Tokens.
+    pub tokens: usize,
+    /// Tokens that count.
+    pub counted: usize,
+    /// The longest sequence, tokens.
+    pub longest: usize,
+    /// The sum of the squares of the sequences' lengths.
+    pub squares: u64,
+}
+
+impl MicroBatchShape {
+    /// That of sequences of these lengths, of which so many tokens count.
+    pub fn of_lengths(lengths: impl IntoIterator<Item = usize>, counted: usize) -> Self {
+        let mut shape = Self {
+            counted,
+            ..Self::default()
+        };
+        for length in lengths {
+            shape.tokens += length;
+            shape.longest = shape.longest.max(length);
+            shape.squares += (length as u64).pow(2);
+        }
+        shape
+    }
+}
+
 impl MicroBatch<'_> {
+    /// What time and memory depend on.
+    pub fn shape(&self) -> MicroBatchShape {
+        let sequences = self.starts.chunk_by(|one, next| one == next);
+        MicroBatchShape::of_lengths(sequences.map(<[usize]>::len), self.counted())
+    }
+
     /// Tokens that count.
     pub fn counted(&self) -> usize {
         self.targets.iter().flatten().count()

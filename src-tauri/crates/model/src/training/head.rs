@@ -13,7 +13,7 @@ use super::{MicroBatch, Objective, TrainingDecoder};
 use crate::{Decoder, TensorRole};
 
 /// Rows of a block: their logits are 32 MB for a vocabulary of 32,000.
-const ROWS: usize = 256;
+pub(super) const ROWS: usize = 256;
 
 impl TrainingDecoder {
     /// The log-probability of each target, after a pass forward.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::loss::PairFigures;
+use crate::plan::TimeBand;
 use crate::run::CheckpointId;
 
 /// Something that happened in a run.
@@ -23,6 +24,15 @@ pub enum Event {
         parameters: u64,
         /// The kernels.
         kernels: String,
+    },
+    /// What the run is expected to take.
+    Planned {
+        /// From loading to the end; none where nothing was measured.
+        seconds: Option<TimeBand>,
+        /// Memory at most, bytes, beside what the program took before.
+        memory_bytes: u64,
+        /// On the disk at most, bytes.
+        disk_bytes: u64,
     },
     /// Log-probabilities of the reference are computed, once for the run.
     Reference {

@@ -3,5 +3,6 @@
 mod batches;
 mod masks;
 mod pairs;
+mod plans;
 mod prepared;
 mod small;

@@ -53,12 +53,21 @@ pub struct StepOptions {
 }
 
 /// A decoder that learns.
-#[derive(Debug)]
 pub struct TrainingDecoder {
     decoder: Decoder,
     method: Method,
     layout: Layout,
     arena: Arena,
+}
+
+impl std::fmt::Debug for TrainingDecoder {
+    /// Without weights and buffers.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrainingDecoder")
+            .field("method", &self.method)
+            .field("parameters", &self.layout.length())
+            .finish_non_exhaustive()
+    }
 }
 
 impl TrainingDecoder {

@@ -64,7 +64,6 @@ pub struct Job {
 }
 
 /// What came of a run.
-#[derive(Debug)]
 pub struct Outcome {
     /// How it ended.
     pub finished: Finished,
@@ -74,6 +73,16 @@ pub struct Outcome {
     pub decoder: TrainingDecoder,
     /// In the order of [`TrainingDecoder::tensors`].
     pub parameters: Vec<f32>,
+}
+
+impl std::fmt::Debug for Outcome {
+    /// Without the parameters.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outcome")
+            .field("finished", &self.finished)
+            .field("result", &self.result)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Runs a recipe. `on_event` is told what the journal keeps, as it happens.

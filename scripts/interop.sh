@@ -28,4 +28,4 @@ environment="$ROOT/target/interop"
 [ -x "$environment/bin/python" ] || python3 -m venv "$environment"
 "$environment/bin/python" -m pip install --quiet --requirement tests/interop/requirements.txt
 NEURALCHAT_CLI="$TARGET/release/neuralchat-cli" WRITE_ADAPTER="$TARGET/release/examples/write_adapter" \
-    "$environment/bin/python" -m pytest tests/interop
+    "$environment/bin/python" -m pytest -rs tests/interop

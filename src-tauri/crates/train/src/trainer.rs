@@ -258,6 +258,10 @@ fn kernels(compute: &Compute) -> String {
 fn tell_drops<U>(prepared: &Prepared<U>, on_event: &mut dyn FnMut(&Event)) {
     for file in &prepared.files {
         let path = file.path.display();
+        for (why, count, first) in file.reading.refused.reasons() {
+            let text = format!("{path}: {count} rows left out, first row {first}, which {why}");
+            on_event(&Event::Notice { text });
+        }
         for (reason, (count, first)) in &file.dropped {
             let text = format!(
                 "{path}: {count} rows left out, first row {}: {reason}",

@@ -343,3 +343,48 @@ fn every_loss_of_preferences_makes_steps() {
         assert!(found.len() == 4 && found[3] < found[0], "{loss}: {found:?}");
     }
 }
+
+/// Rows that are no use are left out, and the run says which and why.
+#[test]
+fn rows_left_out_are_told() {
+    let check = |(stage, data, row): (&str, &str, &str), rest: &str, told: &str| {
+        let workshop = Workshop::new();
+        workshop.write_data();
+        let rows = std::fs::read_to_string(workshop.path(data)).expect("just written");
+        workshop.write(data, &format!("{rows}\n{row}\n{row}\n"));
+        let rest = rest.replace("epochs = 3", "max_steps = 1");
+        let recipe = workshop.recipe(stage, data, &rest);
+        let (events, outcome) = run(workshop.job(&recipe, ("run", false), 2));
+        outcome.expect("the other rows are good");
+        let notices: Vec<&String> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::Notice { text } => Some(text),
+                _ => None,
+            })
+            .collect();
+        let whole = format!(
+            "{}: 2 rows left out, first row 25, which {told}",
+            workshop.path(data).display()
+        );
+        assert_eq!(notices, [&whole]);
+    };
+    check(
+        (
+            "sft",
+            "rows.jsonl",
+            r#"{"instruction": "Which town?", "output": " "}"#,
+        ),
+        SFT,
+        r#"has nothing in column "output""#,
+    );
+    check(
+        (
+            "preference",
+            "pairs.jsonl",
+            r#"{"prompt": "Which town?", "chosen": "Bern.", "rejected": "Bern."}"#,
+        ),
+        DPO,
+        "has a chosen and a rejected answer that are the same",
+    );
+}

@@ -7,6 +7,7 @@
 mod control;
 mod event;
 mod learner;
+mod meter;
 mod preference;
 mod progress;
 mod reference;
@@ -27,6 +28,7 @@ pub use control::Control;
 pub use event::{EvaluationFigures, Event, Finished, PreferenceFigures, StepFigures};
 
 use learner::Learner;
+use meter::Meter;
 use preference::Preference;
 use progress::Progress;
 use reference::{Reference, Source};
@@ -92,50 +94,40 @@ impl std::fmt::Debug for Outcome {
 /// for a run whose inputs are others now, [`TrainError::Diverged`], and everything that reading data, loading the model and writing can meet.
 pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> Result<Outcome> {
     let manifest = manifest(&job)?;
-    let run = match job.resume {
-        false => Run::create(&job.folder, manifest)?,
-        true => {
-            let run = Run::open(&job.folder)?;
-            let changes = run.manifest().changes(&manifest);
-            let (forbidding, others): (Vec<_>, Vec<_>) = changes
-                .into_iter()
-                .partition(|change| change.forbids_resume());
-            if !forbidding.is_empty() {
-                return Err(TrainError::Changed {
-                    changes: forbidding,
-                });
-            }
-            for change in others {
-                on_event(&Event::Notice {
-                    text: change.to_string(),
-                });
-            }
-            run
-        }
+    let held = match job.resume {
+        true => Some(go_on(&job, &manifest, on_event)?),
+        false => Run::check_free(&job.folder).map(|()| None)?,
+    };
+    // A new run gets its folder when nothing stands in its way any more.
+    let open = || match held {
+        Some(run) => Ok(run),
+        None => Run::create(&job.folder, manifest),
     };
     let encoder = encoder(&job)?;
     match job.recipe.stage {
         StageName::Sft => {
             let prepared = job.recipe.samples(&encoder)?;
             tell_drops(&prepared, on_event);
-            let plan = plan_prepared(&job, &prepared)?;
+            let plan = unblocked(plan_prepared(&job, &prepared)?)?;
+            let run = open()?;
             let mut progress = Progress::open(&run, job.resume, on_event)?;
-            begin(&mut progress, plan)?;
+            let meter = begin(&mut progress, plan)?;
             let learner = learner(&job)?;
             steps(
                 (&job, &encoder),
                 &mut progress,
                 &prepared,
                 learner,
-                (&Supervised, control),
+                (&Supervised, control, meter),
             )
         }
         StageName::Preference => {
             let prepared = job.recipe.pairs(&encoder)?;
             tell_drops(&prepared, on_event);
-            let plan = plan_prepared(&job, &prepared)?;
+            let plan = unblocked(plan_prepared(&job, &prepared)?)?;
+            let run = open()?;
             let mut progress = Progress::open(&run, job.resume, on_event)?;
-            begin(&mut progress, plan)?;
+            let meter = begin(&mut progress, plan)?;
             let mut learner = learner(&job)?;
             let reference = reference(
                 &job,
@@ -156,7 +148,7 @@ pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> R
                 &mut progress,
                 &prepared,
                 learner,
-                (&stage, control),
+                (&stage, control, meter),
             )
         }
     }
@@ -203,11 +195,37 @@ fn plan_prepared<U: Unit>(job: &Job, prepared: &Prepared<U>) -> Result<Plan> {
     Ok(plan(facts(speed.as_ref()), recipe))
 }
 
-/// Refuses what cannot run, and keeps what was foretold.
-fn begin(progress: &mut Progress, mut plan: Plan) -> Result<()> {
-    if !plan.blockers.is_empty() {
-        return Err(TrainError::Blocked(plan.blockers.swap_remove(0)));
+/// The run that is there, if it can go on with what there is now.
+fn go_on(job: &Job, manifest: &Manifest, on_event: &mut dyn FnMut(&Event)) -> Result<Run> {
+    let run = Run::open(&job.folder)?;
+    let changes = run.manifest().changes(manifest);
+    let (forbidding, others): (Vec<_>, Vec<_>) = changes
+        .into_iter()
+        .partition(|change| change.forbids_resume());
+    if !forbidding.is_empty() {
+        return Err(TrainError::Changed {
+            changes: forbidding,
+        });
     }
+    for change in others {
+        on_event(&Event::Notice {
+            text: change.to_string(),
+        });
+    }
+    Ok(run)
+}
+
+/// Refuses what cannot run.
+fn unblocked(mut plan: Plan) -> Result<Plan> {
+    match plan.blockers.is_empty() {
+        true => Ok(plan),
+        false => Err(TrainError::Blocked(plan.blockers.swap_remove(0))),
+    }
+}
+
+/// Keeps what was foretold.
+fn begin(progress: &mut Progress, plan: Plan) -> Result<Meter> {
+    let meter = Meter::begin(&plan);
     for text in plan.warnings {
         progress.record(&Event::Notice { text })?;
     }
@@ -215,7 +233,8 @@ fn begin(progress: &mut Progress, mut plan: Plan) -> Result<()> {
         seconds: plan.seconds,
         memory_bytes: plan.memory_bytes,
         disk_bytes: plan.disk_bytes,
-    })
+    })?;
+    Ok(meter)
 }
 
 /// What goes into a run, as it is now.
@@ -387,9 +406,8 @@ fn steps<S: Stage>(
     progress: &mut Progress,
     prepared: &Prepared<S::Unit>,
     mut learner: Learner,
-    (stage, control): (&S, &Control),
+    (stage, control, meter): (&S, &Control, Meter),
 ) -> Result<Outcome> {
-    let begun = Instant::now();
     let rules = &job.recipe.optimisation;
     let options = BatchOptions {
         packing: job.recipe.sft.packing,
@@ -510,7 +528,8 @@ fn steps<S: Stage>(
         step: state.step,
         early,
         kept_step,
-        seconds: begun.elapsed().as_secs_f64(),
+        seconds: meter.seconds(control.paused()),
+        against_plan: meter.outcome(control.paused()),
     };
     progress.record(&Event::Finished(finished.clone()))?;
     progress.sync()?;

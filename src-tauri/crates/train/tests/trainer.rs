@@ -388,3 +388,84 @@ fn rows_left_out_are_told() {
         "has a chosen and a rejected answer that are the same",
     );
 }
+
+#[test]
+fn fixed_prompts_are_answered_as_training_goes() {
+    let workshop = Workshop::new();
+    workshop.write_data();
+    let prompts =
+        "[samples]\nprompts = [\"Which town is number 3?\"]\nevery_steps = 10\nmax_tokens = 24\n";
+    let rest = SFT.replace("epochs = 3", "max_steps = 40") + prompts;
+    let recipe = workshop.recipe("sft", "rows.jsonl", &rest);
+    let (events, outcome) = run(workshop.job(&recipe, ("run", false), 2));
+    outcome.expect("a finished run");
+    let answers: Vec<(u64, &str)> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Sample { step, answer, .. } => Some((*step, answer.as_str())),
+            _ => None,
+        })
+        .collect();
+    let steps: Vec<u64> = answers.iter().map(|(step, _)| *step).collect();
+    assert_eq!(steps, [10, 20, 30, 40]);
+    // In the words of the rows that were trained; the starter would say that it does not know.
+    let (_, last) = answers[3];
+    assert!(
+        last.starts_with("It is ") && last.ends_with('.'),
+        "{answers:?}"
+    );
+}
+
+#[test]
+fn a_paused_run_waits_and_goes_on_as_if_nothing_had_been() {
+    let workshop = Workshop::new();
+    workshop.write_data();
+    let recipe = workshop.recipe(
+        "sft",
+        "rows.jsonl",
+        &SFT.replace("epochs = 3", "max_steps = 6"),
+    );
+    let (undisturbed, outcome) = run(workshop.job(&recipe, ("whole", false), 2));
+    outcome.expect("a finished run");
+    let control = Control::default();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let events = std::thread::scope(|scope| {
+        let job = workshop.job(&recipe, ("paused", false), 2);
+        let control = &control;
+        let running = scope.spawn(move || {
+            let mut events = Vec::new();
+            let outcome = train(job, control, &mut |event| {
+                events.push(event.clone());
+                if matches!(event, Event::Step(step) if step.step == 3) {
+                    control.pause();
+                    sender.send(()).expect("somebody listens");
+                }
+            });
+            outcome.expect("a finished run");
+            events
+        });
+        receiver.recv().expect("it pauses");
+        assert!(control.is_paused());
+        // It does not end by itself.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(!running.is_finished());
+        control.go_on();
+        running.join().expect("it ends")
+    });
+    assert_eq!(losses(&events), losses(&undisturbed));
+}
+
+#[test]
+fn what_cannot_run_is_refused_before_anything_is_written() {
+    let workshop = Workshop::new();
+    workshop.write_data();
+    let recipe = workshop.recipe("sft", "rows.jsonl", &SFT.replace("rank = 8", "rank = 400"));
+    let (events, outcome) = run(workshop.job(&recipe, ("run", false), 2));
+    let error = outcome.expect_err("no layer has that rank");
+    assert!(matches!(error, TrainError::Blocked(_)), "{error}");
+    assert!(
+        error.to_string().contains("400") && !error.remedy().is_empty(),
+        "{error}"
+    );
+    assert!(losses(&events).is_empty() && !workshop.path("run").exists());
+}

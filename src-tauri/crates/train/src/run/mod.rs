@@ -50,18 +50,27 @@ impl Run {
     pub fn create(folder: &Path, manifest: Manifest) -> Result<Self> {
         fs::create_dir_all(folder).map_err(|error| TrainError::file(folder, error))?;
         let lock = lock(folder)?;
+        Self::check_free(folder)?;
         let path = folder.join(MANIFEST);
-        if path.exists() {
-            return Err(TrainError::RunExists {
-                folder: folder.to_path_buf(),
-            });
-        }
         nc_library::write_atomically(&path, &manifest.to_json()?)?;
         Ok(Self {
             folder: folder.to_path_buf(),
             manifest,
             lock,
         })
+    }
+
+    /// Whether a run can begin in a folder.
+    ///
+    /// # Errors
+    /// [`TrainError::RunExists`] where there is a run already.
+    pub fn check_free(folder: &Path) -> Result<()> {
+        match folder.join(MANIFEST).exists() {
+            true => Err(TrainError::RunExists {
+                folder: folder.to_path_buf(),
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Opens a run to go on with it.

@@ -1,6 +1,7 @@
 //! Pausing and stopping a run from outside.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// What a run is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +17,7 @@ enum Wish {
 pub struct Control {
     wish: Mutex<Wish>,
     changed: Condvar,
+    paused: Mutex<Duration>,
 }
 
 /// A run was asked to stop.
@@ -51,14 +53,23 @@ impl Control {
         *self.wish() == Wish::Pause
     }
 
+    /// How long it has waited so far.
+    pub(crate) fn paused(&self) -> Duration {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits while paused.
     pub(crate) fn check(&self) -> Result<(), Stopped> {
         let mut wish = self.wish();
-        while *wish == Wish::Pause {
-            wish = self
-                .changed
-                .wait(wish)
-                .unwrap_or_else(PoisonError::into_inner);
+        if *wish == Wish::Pause {
+            let begun = Instant::now();
+            while *wish == Wish::Pause {
+                wish = self
+                    .changed
+                    .wait(wish)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            *self.paused.lock().unwrap_or_else(PoisonError::into_inner) += begun.elapsed();
         }
         match *wish {
             Wish::Stop => Err(Stopped),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::loss::PairFigures;
-use crate::plan::TimeBand;
+use crate::plan::{Outcome, TimeBand};
 use crate::run::CheckpointId;
 
 /// Something that happened in a run.
@@ -171,6 +171,9 @@ pub struct Finished {
     pub early: Option<String>,
     /// The step whose parameters were kept: the best by the held-out rows, the last without any.
     pub kept_step: u64,
-    /// Seconds of this attempt.
+    /// Seconds of this attempt from loading the model on, without pauses.
     pub seconds: f64,
+    /// What was foretold against what came; none where no time was foretold.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub against_plan: Option<Outcome>,
 }

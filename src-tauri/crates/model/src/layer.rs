@@ -1,8 +1,6 @@
 //! One layer: attention, then the feed-forward part, each behind a norm and added to the residual stream.
 
-use nc_kernels::{
-    Activation, Attention, HeadRows, KeyValueStore, NormKind, Path, Pool, Scoring, Turn,
-};
+use nc_kernels::{Activation, Attention, KeyValueStore, NormKind, Path, Pool, Scoring, Turn};
 
 use crate::low_rank::{AdapterBuffers, LayerAdapters};
 use crate::rotary::Frequencies;
@@ -19,14 +17,18 @@ pub(crate) struct NormLayer {
 
 impl NormLayer {
     pub(crate) fn forward(&self, path: Path, pool: &Pool, x: &[f32], y: &mut [f32]) {
+        self.kernel().forward(path, pool, x, y);
+    }
+
+    /// As the kernels have it.
+    pub(crate) fn kernel(&self) -> nc_kernels::Norm<'_> {
         let Norm::RootMeanSquare { epsilon } = self.norm;
-        let norm = nc_kernels::Norm {
+        nc_kernels::Norm {
             kind: NormKind::RootMeanSquare,
             weight: &self.weight,
             bias: None,
             epsilon,
-        };
-        norm.forward(path, pool, x, y);
+        }
     }
 }
 
@@ -174,17 +176,8 @@ impl AttentionLayer {
             head_dim,
             ..
         } = self.shape;
-        let table = frequencies.table(turns);
-        for (values, heads) in [(&mut *queries, heads), (&mut *keys, kv_heads)] {
-            let stride = heads * head_dim;
-            let rows = HeadRows {
-                values,
-                heads,
-                head_dim,
-                stride,
-            };
-            table.turn(path, pool, Turn::Forward, rows, &turns.rows);
-        }
+        let turned = [(&mut queries[..], heads), (&mut keys[..], kv_heads)];
+        frequencies.turn((path, pool), Turn::Forward, turns, (turned, head_dim));
         let full = |full: nc_kernels::StoreFull| ModelError::ContextExceeded {
             wanted_tokens: full.wanted_tokens,
             limit_tokens: full.limit_tokens,

@@ -1,6 +1,6 @@
 //! The angles of rotary positions (Su et al., arXiv:2104.09864), computed in f32 as the reference implementations do.
 
-use nc_kernels::{RotaryPairing, RotaryTable};
+use nc_kernels::{HeadRows, Path, Pool, RotaryPairing, RotaryTable, Turn};
 
 use crate::{Pairing, Rotary, RotaryScaling};
 
@@ -58,8 +58,28 @@ impl Frequencies {
         }
     }
 
+    /// Turns heads of queries and keys, `(T, heads, head_dim)` each with its number of heads, by the angles of their tokens.
+    pub(crate) fn turn(
+        &self,
+        (path, pool): (Path, &Pool),
+        turn: Turn,
+        turns: &Turns,
+        (values, head_dim): ([(&mut [f32], usize); 2], usize),
+    ) {
+        let table = self.table(turns);
+        for (values, heads) in values {
+            let rows = HeadRows {
+                values,
+                heads,
+                head_dim,
+                stride: heads * head_dim,
+            };
+            table.turn(path, pool, turn, rows, &turns.rows);
+        }
+    }
+
     /// The kernels' view of them.
-    pub(crate) fn table<'a>(&self, turns: &'a Turns) -> RotaryTable<'a> {
+    fn table<'a>(&self, turns: &'a Turns) -> RotaryTable<'a> {
         RotaryTable {
             pairing: match self.pairing {
                 Pairing::Halves => RotaryPairing::Halves,

@@ -1,9 +1,9 @@
 //! The way back, layer by layer.
 
 use nc_kernels::{
-    AttentionBackward, AttentionGradients, Compute, DenseProduct, GateBackward, HeadRows,
-    KeyValueShape, NormBackward, NormKind, Operand, Precision, Scoring, Scratch, Sums,
-    TransposedProduct, Turn, add_column_sums, multiply_dense, multiply_transposed,
+    AttentionBackward, AttentionGradients, DenseProduct, GateBackward, KeyValueShape, NormBackward,
+    Operand, Precision, Scoring, Scratch, Sums, TransposedProduct, Turn, add_column_sums,
+    multiply_dense, multiply_transposed,
 };
 
 use super::arena::{AdapterBuffers, Arena};
@@ -11,7 +11,7 @@ use super::forward::{Pass, activation};
 use super::layout::Layout;
 use super::{Method, MicroBatch, ParameterRole, Site, StepOptions, TrainingDecoder};
 use crate::layer::{Layer, NormLayer};
-use crate::{LayerTensor, Norm, TensorRole};
+use crate::{LayerTensor, TensorRole};
 
 impl TrainingDecoder {
     /// From the gradient of the stream behind the last layer to those of all parameters before it.
@@ -198,19 +198,17 @@ impl Back<'_, '_> {
                 values: value_gradient,
             },
         );
-        let table = self.pass.frequencies.table(turns);
-        for (values, heads) in [
-            (&mut *query_gradient, shape.heads),
-            (&mut *key_gradient, shape.kv_heads),
-        ] {
-            let rows = HeadRows {
-                values,
-                heads,
-                head_dim: shape.head_dim,
-                stride: heads * shape.head_dim,
-            };
-            table.turn(path, pool, Turn::Backward, rows, &turns.rows);
-        }
+        let turned = [
+            (&mut query_gradient[..], shape.heads),
+            (&mut key_gradient[..], shape.kv_heads),
+        ];
+        let frequencies = self.pass.frequencies;
+        frequencies.turn(
+            (path, pool),
+            Turn::Backward,
+            turns,
+            (turned, shape.head_dim),
+        );
         trace.input.restore(compute, residual);
         layer.attention_norm.forward(path, pool, residual, normed);
         for (site, output_gradient, sums) in [
@@ -251,7 +249,8 @@ impl Back<'_, '_> {
             weight_gradient,
             bias_gradient: None,
         };
-        layer.backward(self.pass.compute, slices);
+        let (path, pool) = self.pass.compute.training();
+        layer.kernel().backward(path, pool, slices);
     }
 
     /// The gradients of a projection: of what went in, of its weight and bias or of its adapter's factors.
@@ -359,19 +358,5 @@ impl Back<'_, '_> {
             }
         }
         buffers.low_gradient = low_gradient;
-    }
-}
-
-impl NormLayer {
-    pub(super) fn backward(&self, compute: &Compute, slices: NormBackward) {
-        let Norm::RootMeanSquare { epsilon } = self.norm;
-        let norm = nc_kernels::Norm {
-            kind: NormKind::RootMeanSquare,
-            weight: &self.weight,
-            bias: None,
-            epsilon,
-        };
-        let (path, pool) = compute.training();
-        norm.backward(path, pool, slices);
     }
 }

@@ -1,8 +1,8 @@
 //! The way forward, with what the way back needs kept.
 
 use nc_kernels::{
-    Activation, Attention, Compute, DenseProduct, HeadRows, Operand, Precision, Scoring, Scratch,
-    Sums, Turn, multiply_dense,
+    Activation, Attention, Compute, DenseProduct, Operand, Precision, Scoring, Scratch, Sums, Turn,
+    multiply_dense,
 };
 
 use super::adapter::Dropout;
@@ -208,16 +208,12 @@ impl Layer {
             ],
         );
         let shape = self.attention.shape;
-        let table = pass.frequencies.table(turns);
-        for (values, heads) in [(&mut *queries, shape.heads), (&mut *keys, shape.kv_heads)] {
-            let rows = HeadRows {
-                values,
-                heads,
-                head_dim: shape.head_dim,
-                stride: heads * shape.head_dim,
-            };
-            table.turn(path, pool, Turn::Forward, rows, &turns.rows);
-        }
+        let turned = [
+            (&mut queries[..], shape.heads),
+            (&mut keys[..], shape.kv_heads),
+        ];
+        let frequencies = pass.frequencies;
+        frequencies.turn((path, pool), Turn::Forward, turns, (turned, shape.head_dim));
         trace.queries.keep(compute, queries);
         trace.keys.keep(compute, keys);
         trace.values.keep(compute, values);

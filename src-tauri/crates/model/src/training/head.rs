@@ -194,9 +194,8 @@ impl<'a> Head<'a> {
                 .and_then(|all| self.layout.weight(TensorRole::OutputNorm, all)),
             bias_gradient: None,
         };
-        self.decoder
-            .output_norm
-            .backward(&self.decoder.compute, slices);
+        let norm = self.decoder.output_norm.kernel();
+        norm.backward(path, pool, slices);
         for (row, &place) in buffers.stream_gradient.chunks_exact(hidden).zip(places) {
             self.gradient[place * hidden..][..hidden].copy_from_slice(row);
         }

@@ -1,7 +1,9 @@
 import { waitFor } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
 
-import { app } from '../src/state/app.svelte';
+import { useBackend } from '../src/backend';
+import { backendOf, Core } from '../src/backend/mock';
+import { app, App } from '../src/state/app.svelte';
 import { accessible, all, click, one, open, press, type } from './world';
 
 const names = () => all('sidebar-chat').map((row) => row.textContent?.trim() ?? '');
@@ -34,6 +36,31 @@ describe('the shell', () => {
     await click('theme-toggle');
     await waitFor(() => expect(document.documentElement.dataset.theme).toBe('dark'));
     await waitFor(() => expect(core.settings.theme).toBe('dark'));
+  });
+
+  it('keeps what is changed while the settings are still being read, and everything else', async () => {
+    const core = new Core();
+    core.settings = { theme: 'light', advanced: true, sidebar_collapsed: false, kernels: 'avx2' };
+    const inner = backendOf(core);
+    let arrive = () => {};
+    const late = new Promise<void>((resolve) => (arrive = resolve));
+    useBackend({
+      ...inner,
+      call: async (name, request) => {
+        const answer = await inner.call(name, request);
+        if (name === 'settings_get') await late;
+        return answer;
+      },
+    });
+    const starting = new App();
+    const loading = starting.load();
+    await starting.set({ theme: 'dark' });
+    expect(core.settings.advanced).toBe(true);
+    arrive();
+    await loading;
+    const both = { theme: 'dark', advanced: true, sidebar_collapsed: false, kernels: 'avx2' };
+    expect(starting.settings).toEqual(both);
+    expect(core.settings).toEqual(both);
   });
 
   it('finds chats by their words', async () => {

@@ -5,7 +5,7 @@ import { toasts } from './toasts.svelte';
 const rememberedTheme = 'theme';
 
 /** Where the person is and what they have set for the whole program. */
-class App {
+export class App {
   route = $state<Route>(parseRoute(location.hash));
   settings = $state<Settings>({ theme: 'system', advanced: false, sidebar_collapsed: false, kernels: null });
   palette = $state(false);
@@ -13,6 +13,9 @@ class App {
   /** Something is dragged over the window. */
   dragging = $state(false);
   #systemDark = $state(false);
+  #loaded = false;
+  /** What was changed before the settings were there. */
+  #early: Partial<Settings> = {};
 
   readonly dark = $derived(this.settings.theme === 'system' ? this.#systemDark : this.settings.theme === 'dark');
 
@@ -33,14 +36,26 @@ class App {
   }
 
   async load(): Promise<void> {
-    this.settings = await call('settings_get', {});
-    localStorage.setItem(rememberedTheme, this.settings.theme);
+    try {
+      const kept = await call('settings_get', {});
+      this.settings = { ...kept, ...this.#early };
+      localStorage.setItem(rememberedTheme, this.settings.theme);
+    } finally {
+      this.#loaded = true;
+    }
+    if (Object.keys(this.#early).length > 0) await this.set(this.#early);
+    this.#early = {};
   }
 
   /** Changes at once; what the core could not keep is said. */
   async set(change: Partial<Settings>): Promise<void> {
     this.settings = { ...this.settings, ...change };
     localStorage.setItem(rememberedTheme, this.settings.theme);
+    // All settings are kept together: before they are known, a change waits.
+    if (!this.#loaded) {
+      this.#early = { ...this.#early, ...change };
+      return;
+    }
     try {
       await call('settings_set', $state.snapshot(this.settings));
     } catch {

@@ -21,7 +21,10 @@ windowTest('a reload in the middle of an answer loses and doubles nothing', asyn
       return text.length > 40 * (reloads + 1) && text;
     });
     await page.reload();
-    const after = await shown();
+    const after = await until('the text to be back', async () => {
+      const text = await shown();
+      return text.length >= before.length && text;
+    });
     expect(after.startsWith(before), 'what was there before the reload').toBe(true);
     await until('the text to go on', async () => (await shown()).length > after.length);
   }

@@ -85,8 +85,8 @@ impl std::fmt::Debug for Outcome {
 /// Runs a recipe. `on_event` is told what the journal keeps, as it happens.
 ///
 /// # Errors
-/// [`TrainError::Stopped`] when `control` stopped it: what whole steps have learnt is saved then, and the run can go on. [`TrainError::Changed`]
-/// for a run whose inputs are others now, [`TrainError::Diverged`], and everything that reading data, loading the model and writing can meet.
+/// [`TrainError::Stopped`](crate::TrainError::Stopped) when `control` stopped it: what whole steps have learnt is saved then, and the run can go on. [`TrainError::Changed`](crate::TrainError::Changed)
+/// for a run whose inputs are others now, [`TrainError::Diverged`](crate::TrainError::Diverged), and everything that reading data, loading the model and writing can meet.
 pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> Result<Outcome> {
     let manifest = manifest(&job)?;
     let held = match job.resume {
@@ -152,7 +152,7 @@ pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> R
 /// What a job would take, before anything is loaded: memory, time if `job.measure` says so, disk, and what stands in the way.
 ///
 /// # Errors
-/// [`TrainError::File`] where the room on the disk cannot be asked for; what is wrong with recipe or data is a blocker.
+/// [`TrainError::File`](crate::TrainError::File) where the room on the disk cannot be asked for; what is wrong with recipe or data is a blocker.
 pub fn plan_job(job: &Job) -> Result<Plan> {
     let prepared = || -> Result<Plan> {
         let encoder = encoder(job)?;

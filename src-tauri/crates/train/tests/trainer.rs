@@ -184,7 +184,10 @@ fn check_going_on(stage: &str, data: &str, rest: &str) {
     let recipe = workshop.recipe(stage, data, rest);
     let (whole, outcome) = run(workshop.job(&recipe, ("whole", false), 2));
     let whole_parameters = outcome.expect("a finished run").parameters;
-    for (number, (stop_at, crash)) in [(1, false), (4, true), (7, true)].into_iter().enumerate() {
+    for (number, (stop_at, crash)) in [(1, false), (3, false), (4, true), (7, true)]
+        .into_iter()
+        .enumerate()
+    {
         let folder = format!("run-{number}");
         let events = RefCell::new(Vec::new());
         let control = Control::default();

@@ -64,7 +64,7 @@ pub(super) fn steps<S: Stage>(
             let held = match stage.evaluate(&mut learner, &held_out, &mut work) {
                 Err(TrainError::Stopped) => {
                     state.evaluation_due = true;
-                    return stop(progress, &mut state, &learner);
+                    return stop(progress, &mut state, &learner, saved);
                 }
                 held => held?,
             };
@@ -108,7 +108,7 @@ pub(super) fn steps<S: Stage>(
             seed: dropout_seed(job.recipe.data.seed, state.step),
         };
         let made = match stage.step(&mut learner, &micro_batches, &mut work) {
-            Err(TrainError::Stopped) => return stop(progress, &mut state, &learner),
+            Err(TrainError::Stopped) => return stop(progress, &mut state, &learner, saved),
             made => made?,
         };
         let norm = learner.gradient_norm();
@@ -196,9 +196,16 @@ fn dropout_seed(seed: u64, step: u64) -> u64 {
         .wrapping_add(step << 24)
 }
 
-/// Saves what whole steps have learnt.
-fn stop(progress: &mut Progress, state: &mut State, learner: &Learner) -> Result<Outcome> {
-    progress.save(state, learner, false)?;
+/// Saves what whole steps have learnt, unless the checkpoint of the `saved` step holds it already.
+fn stop(
+    progress: &mut Progress,
+    state: &mut State,
+    learner: &Learner,
+    saved: u64,
+) -> Result<Outcome> {
+    if state.step != saved {
+        progress.save(state, learner, false)?;
+    }
     progress.record(&Event::Stopped { step: state.step })?;
     progress.sync()?;
     Err(TrainError::Stopped)

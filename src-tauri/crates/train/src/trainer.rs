@@ -152,14 +152,12 @@ pub fn train(job: Job, control: &Control, on_event: &mut dyn FnMut(&Event)) -> R
 /// What a job would take, before anything is loaded: memory, time if `job.measure` says so, disk, and what stands in the way.
 ///
 /// # Errors
-/// [`TrainError::File`](crate::TrainError::File) where the room on the disk cannot be asked for; what is wrong with recipe or data is a blocker.
+/// What is wrong with recipe or data, and [`TrainError::File`](crate::TrainError::File) where the room on the disk cannot be
+/// asked for.
 pub fn plan_job(job: &Job) -> Result<Plan> {
-    let prepared = || -> Result<Plan> {
-        let encoder = encoder(job)?;
-        match job.recipe.stage {
-            StageName::Sft => plan_prepared(job, &job.recipe.samples(&encoder)?),
-            StageName::Preference => plan_prepared(job, &job.recipe.pairs(&encoder)?),
-        }
-    };
-    prepared()
+    let encoder = encoder(job)?;
+    match job.recipe.stage {
+        StageName::Sft => plan_prepared(job, &job.recipe.samples(&encoder)?),
+        StageName::Preference => plan_prepared(job, &job.recipe.pairs(&encoder)?),
+    }
 }

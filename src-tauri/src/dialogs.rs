@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use nc_api::dto::PickKind;
-use nc_api::{ApiError, Desktop, ErrorCode, SaveRequest};
+use nc_api::{ApiError, Desktop, ErrorCode, PickFiles, SaveRequest};
 use rfd::{AsyncFileDialog, MessageDialog, MessageLevel};
 use tauri::{AppHandle, Manager};
 
@@ -54,6 +54,19 @@ impl Desktop for NativeDialogs {
         Ok(picked.map(|file| file.path().to_owned()))
     }
 
+    async fn pick_files(&self, request: PickFiles) -> Result<Vec<PathBuf>, ApiError> {
+        let dialog = self
+            .dialog(request.title)?
+            .add_filter(request.kind, request.extensions)
+            .add_filter("All files", &["*"]);
+        let picked = match request.several {
+            true => dialog.pick_files().await,
+            false => dialog.pick_file().await.map(|file| vec![file]),
+        };
+        let files = picked.unwrap_or_default();
+        Ok(files.iter().map(|file| file.path().to_owned()).collect())
+    }
+
     async fn pick_save(&self, request: SaveRequest) -> Result<Option<PathBuf>, ApiError> {
         let picked = self
             .dialog(&request.title)?
@@ -62,6 +75,19 @@ impl Desktop for NativeDialogs {
             .save_file()
             .await;
         Ok(picked.map(|file| file.path().to_owned()))
+    }
+
+    fn notify(&self, title: &str, text: &str) {
+        let mut note = notify_rust::Notification::new();
+        note.summary(title).body(text).appname("NeuralChat Desktop");
+        // Asking the desktop may take its time, and a desktop without notes is none the worse.
+        std::thread::spawn(move || note.show().map(drop));
+    }
+
+    fn quit(&self) {
+        if let Some(app) = self.app.get() {
+            app.exit(0);
+        }
     }
 }
 

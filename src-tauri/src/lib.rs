@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use nc_api::Api;
-use tauri::{AppHandle, Manager};
+use tauri::{AppHandle, Manager, Window, WindowEvent};
 
 use crate::dialogs::NativeDialogs;
 
@@ -40,6 +40,7 @@ fn open_window() -> Result<(), Box<dyn std::error::Error>> {
         .manage(Arc::clone(&api))
         .manage(host::Listening::default())
         .on_page_load(host::page_load)
+        .on_window_event(keep_running)
         .setup(move |app| {
             dialogs.belong_to(app.handle());
             let folder = std::env::current_dir().unwrap_or_default();
@@ -49,6 +50,22 @@ fn open_window() -> Result<(), Box<dyn std::error::Error>> {
         .invoke_handler(tauri::generate_handler![host::call, host::subscribe])
         .run(tauri::generate_context!())?;
     Ok(())
+}
+
+/// A run goes on when its window is closed: the window is minimised instead, and the page asks what is to be done.
+fn keep_running(window: &Window, event: &WindowEvent) {
+    let WindowEvent::CloseRequested { api: close, .. } = event else {
+        return;
+    };
+    let Some(api) = window.try_state::<Arc<Api>>() else {
+        return;
+    };
+    if api.run_is_going() {
+        close.prevent_close();
+        api.closed_with_run();
+        // A window that cannot be minimised stays where it is, and the page has asked all the same.
+        let _ = window.minimize();
+    }
 }
 
 /// Brings the window to the front and opens what the second start was given.

@@ -109,11 +109,11 @@ async function explain(name: string, home: string, window: TestWindow | undefine
 }
 
 /** The body's own limit ends before vitest's, which would leave the window open. */
-async function inTime(body: Promise<void>): Promise<void> {
+async function inTime(body: Promise<void>, milliseconds: number): Promise<void> {
   const watch = new AbortController();
-  const late = pause(120_000, null, { signal: watch.signal }).then(
+  const late = pause(milliseconds, null, { signal: watch.signal }).then(
     () => {
-      throw new Error('the test took longer than two minutes');
+      throw new Error(`the test took longer than ${milliseconds / 1000} s`);
     },
     () => undefined,
   );
@@ -121,13 +121,18 @@ async function inTime(body: Promise<void>): Promise<void> {
 }
 
 /** A test of the real window. It fails, too, when the page reported an error or the program panicked. */
-export function windowTest(name: string, body: (tools: Tools) => Promise<void>): void {
-  test(name, async () => {
+export function windowTest(
+  name: string,
+  body: (tools: Tools) => Promise<void>,
+  milliseconds = 120_000,
+): void {
+  const limit = milliseconds + 60_000;
+  test(name, { timeout: limit }, async () => {
     const home = mkdtempSync(join(tmpdir(), 'neuralchat-'));
     let window: TestWindow | undefined;
     const open = async (...parameters: string[]) => (window = await TestWindow.open(home, parameters));
     try {
-      await inTime(body({ home, open }));
+      await inTime(body({ home, open }), milliseconds);
       const problems = window ? await (window as TestWindow).problems() : [];
       if (problems.length > 0) throw new Error('the page reported problems');
       if (/panicked at/.test(stderrOf(home))) throw new Error('the program panicked');

@@ -37,6 +37,17 @@ impl From<EngineError> for ApiError {
     }
 }
 
+impl ApiError {
+    /// What went wrong in training, in words, where the error itself is still needed.
+    pub(crate) fn from_train(error: &TrainError) -> Self {
+        Self::new(
+            ErrorCode::BadRequest,
+            sentence(&error.to_string()),
+            error.remedy(),
+        )
+    }
+}
+
 impl From<TrainError> for ApiError {
     fn from(error: TrainError) -> Self {
         let code = match error {

@@ -16,11 +16,13 @@ mod kernels;
 mod list;
 mod open_model;
 mod registry;
+mod runs;
 pub mod session;
 mod starter;
 pub mod training;
 mod typescript;
 mod view;
+mod wizard;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -29,7 +31,7 @@ use std::time::{Duration, SystemTime};
 use nc_library::Library;
 
 pub use async_trait::async_trait;
-pub use desktop::{Desktop, Headless, SaveRequest};
+pub use desktop::{Desktop, Headless, PickFiles, SaveRequest};
 pub use error::{ApiError, ErrorCode};
 pub use events::{EventBus, Subscription};
 pub use list::{COMMANDS, CommandInfo, call};
@@ -47,6 +49,7 @@ pub struct Api {
     pub(crate) engine: engine_slot::EngineSlot,
     pub(crate) answers: answering::Answers,
     pub(crate) events: EventBus,
+    pub(crate) runs: runs::Runs,
     memory_read_gb_per_s: OnceLock<f64>,
     claim: OnceLock<nc_library::Claim>,
 }
@@ -75,6 +78,7 @@ impl Api {
             engine: Default::default(),
             answers: Default::default(),
             events: EventBus::default(),
+            runs: Default::default(),
             memory_read_gb_per_s: OnceLock::new(),
             claim: OnceLock::new(),
         }))
@@ -105,6 +109,7 @@ impl Api {
         {
             eprintln!("chats deleted long ago could not be removed: {error}");
         }
+        runs::recover(self);
         let asked = path
             .map(|path| commands::models::settled(&path))
             .transpose()?;
@@ -124,6 +129,16 @@ impl Api {
         self.events.publish(AppEvent::OpenPath { path });
     }
 
+    /// Whether a run is going: then closing the window does not end the program.
+    pub fn run_is_going(&self) -> bool {
+        self.runs.is_going()
+    }
+
+    /// Tells the page that its window was closed while a run goes on.
+    pub fn closed_with_run(&self) {
+        self.events.publish(AppEvent::ClosedWithRun);
+    }
+
     /// What this machine is; its speed is measured once.
     pub(crate) fn machine(&self) -> Result<MachineInfo, ApiError> {
         let report = kernels::report(Some(&self.library))?;
@@ -132,6 +147,11 @@ impl Api {
             .get_or_init(nc_kernels::memory_read_gb_per_s);
         Ok(session::machine(report, read))
     }
+}
+
+/// A time as the library writes it, so that times compare as texts.
+fn rfc3339(time: time::OffsetDateTime) -> String {
+    nc_library::rfc3339(time)
 }
 
 /// Runs work that takes a while where it holds up no other command.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nc_train::Recipe;
 use serde_json::Value;
 use ts_rs::TS;
 
@@ -126,4 +127,50 @@ commands! {
     answers::chat_edit(EditMessage) -> ChatView;
     /// Stops the answer under way in a chat; what was written is kept.
     answers::chat_stop(ChatId) -> ChatView;
+
+    /// Asks for files to learn from by native dialog; a cancelled dialog picks none.
+    wizard::data_pick(Nothing) -> PickedFiles;
+    /// Reads files to learn from: their format, how many rows can be used and why others cannot, the first rows.
+    wizard::data_look(DataFiles) -> DataLook;
+    /// The data that comes with the program.
+    wizard::data_samples(Nothing) -> Vec<SampleData>;
+    /// Makes a recipe from a preset, fitted to a model and data.
+    wizard::recipe_new(NewRecipe) -> Recipe;
+    /// Reads a recipe's file, or asks for one by native dialog.
+    wizard::recipe_open(RecipePath) -> OpenedRecipe;
+    /// Asks where to write a recipe and writes it; a cancelled dialog writes nothing.
+    wizard::recipe_save(Recipe) -> Picked;
+    /// What a run would take on this machine, and what stands in its way.
+    wizard::run_plan(PlanRun) -> RunPlan;
+
+    /// All runs, and which one's result is the chat's default model.
+    runs::runs_list(Nothing) -> RunsView;
+    /// Everything a run's page shows.
+    runs::run_get(GetRun) -> RunView;
+    /// Two to six runs beside each other.
+    runs::runs_compare(CompareRuns) -> RunsComparison;
+    /// Begins a run, or puts it in the queue; `run` events tell how it goes.
+    runs::run_start(StartRun) -> RunSummary;
+    /// Pauses a run before its next micro-batch, with everything in memory.
+    runs::run_pause(RunId) -> RunSummary;
+    /// Goes on after a pause.
+    runs::run_go_on(RunId) -> RunSummary;
+    /// Saves what whole steps have learnt, and ends; a queued run leaves the queue.
+    runs::run_stop(RunId) -> RunSummary;
+    /// Goes on with a run that was stopped, interrupted or failed; it queues behind the one that is going.
+    runs::run_resume(RunId) -> RunSummary;
+    /// Puts a run away; `run_restore` brings it back within 30 days.
+    runs::run_discard(RunId) -> RunSummary;
+    /// Brings a discarded run back.
+    runs::run_restore(RunId) -> RunSummary;
+    /// Makes what a run learnt the chat's default model.
+    runs::run_adopt(RunId) -> RunsView;
+    /// Makes the model before an adoption the chat's default again.
+    runs::run_roll_back(Nothing) -> RunsView;
+    /// Asks the model before and after a run the same question.
+    runs::run_ask(AskRun) -> BeforeAfterRow;
+    /// Draws a chart, asks where to write it and writes it; a cancelled dialog writes nothing.
+    runs::run_chart_save(SaveChart) -> Picked;
+    /// Ends the program; a run that is going is saved first and can go on later.
+    machine::app_quit(Nothing) -> Nothing;
 }

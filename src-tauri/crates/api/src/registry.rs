@@ -18,6 +18,9 @@ pub(crate) fn name_of(path: &str) -> String {
         return starter::NAME.to_owned();
     }
     let path = Path::new(path);
+    if let Some(name) = crate::runs::name_of_result(path) {
+        return name;
+    }
     path.file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
@@ -28,6 +31,14 @@ pub(crate) fn name_of(path: &str) -> String {
 pub(crate) fn last_model(api: &Api) -> Option<String> {
     let value = api.library.setting(LAST_MODEL).ok()??;
     value.as_str().map(str::to_owned)
+}
+
+/// Makes a path the one to open at start.
+///
+/// # Errors
+/// `Storage`.
+pub(crate) fn set_last_model(api: &Api, path: &str) -> Result<(), ApiError> {
+    Ok(api.library.set_setting(LAST_MODEL, &path.into())?)
 }
 
 /// Keeps what an opening taught: what the files said, when, or why it failed. A cancelled one teaches nothing.
@@ -54,7 +65,7 @@ fn remember_success(
     chosen: bool,
 ) -> Result<(), ApiError> {
     if chosen {
-        api.library.set_setting(LAST_MODEL, &path.into())?;
+        set_last_model(api, path)?;
     }
     api.library.put_model(&ModelRow {
         path: path.to_owned(),

@@ -83,7 +83,11 @@ impl Session {
     /// # Errors
     /// Whatever is wrong with the files, with its remedy.
     pub fn open(path: &str) -> Result<Self, ApiError> {
-        let compute = kernels::compute_alone()?;
+        Self::open_with(path, kernels::compute_alone()?)
+    }
+
+    /// The same with what to compute with.
+    pub(crate) fn open_with(path: &str, compute: nc_kernels::Compute) -> Result<Self, ApiError> {
         let loaded = open_model::open(path, compute, &Cancel::default(), &mut |_, _, _| ())?;
         Ok(Self { loaded })
     }

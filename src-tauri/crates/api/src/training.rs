@@ -7,7 +7,7 @@ use nc_engine::EngineError;
 use nc_kernels::Compute;
 use nc_model::{MergeOptions, ModelFiles, merge as merge_files, read_adapter};
 use nc_train::run::Run;
-use nc_train::{Job, Recipe, plan_job, train as run_recipe};
+use nc_train::{Job, Question, Recipe, plan_job, train as run_recipe};
 use serde::Serialize;
 use time::macros::format_description;
 
@@ -74,7 +74,9 @@ pub fn train(
             (recipe, folder, true)
         }
     };
-    let job = job(recipe, &folder, resume)?;
+    nc_kernels::lower_thread_priority();
+    let compute = background(&kernels::compute_alone()?, recipe.machine.cores);
+    let job = job(recipe, &folder, resume, compute)?;
     on_begin(&folder);
     let outcome = run_recipe(job, control, on_event)?;
     Ok(Trained {
@@ -90,14 +92,22 @@ pub fn train(
 /// Those of opening the recipe, its model and its data.
 pub fn plan(recipe: &Path) -> Result<Plan, ApiError> {
     let recipe = Recipe::read(recipe)?;
-    Ok(plan_job(&job(recipe, &runs()?, false)?)?)
+    nc_kernels::lower_thread_priority();
+    let compute = background(&kernels::compute_alone()?, recipe.machine.cores);
+    Ok(plan_job(&job(recipe, &runs()?, false, compute)?)?)
 }
 
-fn job(recipe: Recipe, folder: &Path, resume: bool) -> Result<Job, ApiError> {
+/// Everything that a run or its plan is made from.
+pub(crate) fn job(
+    recipe: Recipe,
+    folder: &Path,
+    resume: bool,
+    compute: Compute,
+) -> Result<Job, ApiError> {
     let files = open(&recipe.model)?;
     let (tokenizer, template) = nc_engine::tokenizer_and_template(&files)?;
     Ok(Job {
-        compute: compute(recipe.machine.cores)?,
+        compute,
         files,
         tokenizer,
         template,
@@ -137,15 +147,23 @@ fn open(model: &Path) -> Result<ModelFiles, ApiError> {
     Ok(files.map_err(EngineError::from)?)
 }
 
+/// The questions of the rows that a recipe holds out.
+///
+/// # Errors
+/// Those of opening the model's tokenizer and the data.
+pub(crate) fn held_out_questions(recipe: &Recipe, most: usize) -> Result<Vec<Question>, ApiError> {
+    let (tokenizer, template) = nc_engine::tokenizer_and_template(&open(&recipe.model)?)?;
+    let encoder = recipe.encoder(tokenizer, template.as_deref())?;
+    Ok(recipe.held_out_questions(&encoder, most)?)
+}
+
 /// What a run computes with: so many threads of its own, or all; they give way to everything else on the machine.
-fn compute(cores: usize) -> Result<Compute, ApiError> {
-    let compute = kernels::compute_alone()?;
+pub(crate) fn background(compute: &Compute, cores: usize) -> Compute {
     let threads = match cores {
         0 => compute.pool.threads(),
         cores => cores,
     };
-    nc_kernels::lower_thread_priority();
-    Ok(compute.in_background(threads))
+    compute.in_background(threads)
 }
 
 fn runs() -> Result<PathBuf, ApiError> {
@@ -154,18 +172,21 @@ fn runs() -> Result<PathBuf, ApiError> {
 
 /// A folder of its own, named by the time.
 fn new_folder() -> Result<PathBuf, ApiError> {
-    let now = time::OffsetDateTime::now_utc();
-    let name = now
-        .format(format_description!(
-            "[year][month][day]-[hour][minute][second]"
-        ))
-        .unwrap_or_default();
+    let name = stamp(time::OffsetDateTime::now_utc());
     let runs = runs()?;
     let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
     let mut free = names
         .map(|name| runs.join(name))
         .filter(|folder| !folder.exists());
     Ok(free.next().unwrap_or(runs))
+}
+
+/// A time as a folder's name has it.
+pub(crate) fn stamp(time: time::OffsetDateTime) -> String {
+    time.format(format_description!(
+        "[year][month][day]-[hour][minute][second]"
+    ))
+    .unwrap_or_default()
 }
 
 fn known_folder(run: &Path) -> Result<PathBuf, ApiError> {

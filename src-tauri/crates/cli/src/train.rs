@@ -90,6 +90,8 @@ fn line(event: &Event) -> String {
             )
         }
         Event::Reference { done, total } => format!("reference: {done} of {total} pairs\n"),
+        // For the window: a page of tokens, and what comes with its own line a moment later.
+        Event::FirstBatch { .. } | Event::Evaluating => String::new(),
         Event::Step(step) => format!(
             "step {:>5}  epoch {:>5.2}  loss {:.4}  rate {:.2e}  gradient {:.3}  {:.0} tokens/s{}\n",
             step.step,

@@ -1,9 +1,10 @@
 //! The shapes that rows of training data come in.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// What columns a row has and what they mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// `instruction`, optionally `input` (or `context`), and `output` (or `response`).

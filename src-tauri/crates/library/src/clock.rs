@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 pub(crate) type Clock = Box<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
 /// RFC 3339 in UTC, always with milliseconds: of the same width, so that times sort as text.
-pub(crate) fn rfc3339(time: OffsetDateTime) -> String {
+pub fn rfc3339(time: OffsetDateTime) -> String {
     let time = time.to_offset(time::UtcOffset::UTC);
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",

@@ -24,6 +24,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use clock::rfc3339;
 pub use error::{Item, LibraryError, LibraryErrorKind};
 pub use files::{Claim, write_atomically};
 pub use folder::default_folder;

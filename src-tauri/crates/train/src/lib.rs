@@ -11,10 +11,12 @@
 
 pub mod batch;
 mod error;
+mod health;
 pub mod loss;
 mod method;
 pub mod plan;
 mod prepare;
+mod questions;
 pub mod recipe;
 pub mod run;
 pub mod sample;
@@ -22,10 +24,12 @@ mod schedule;
 mod trainer;
 
 pub use error::{Result, TrainError};
+pub use health::Health;
 pub use prepare::{FileReport, Prepared};
+pub use questions::Question;
 pub use recipe::Recipe;
 pub use schedule::{Schedule, ScheduleKind};
 pub use trainer::{
-    Control, EvaluationFigures, Event, Finished, Job, Outcome, PreferenceFigures, StepFigures,
-    plan_job, train,
+    BatchRow, BatchToken, Control, EvaluationFigures, Event, Finished, Job, Outcome,
+    PreferenceFigures, StepFigures, plan_job, train,
 };

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use nc_model::{Compute, ModelError, ProbeRequest, StepSpeed};
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 pub use crate::method::UnknownTarget;
 pub use blockers::{Blocker, BlockerCode};
@@ -58,7 +59,7 @@ pub struct Plan {
 }
 
 /// Parts of the memory, bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 pub struct MemoryParts {
     /// The model's weights.
     pub weights: u64,
@@ -80,7 +81,7 @@ impl MemoryParts {
 }
 
 /// A time, and the band in which it is likely to lie, seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct TimeBand {
     /// With the machine at its best.
     pub low: f64,

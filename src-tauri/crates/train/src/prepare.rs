@@ -68,19 +68,23 @@ impl Recipe {
     /// # Errors
     /// As [`samples`](Self::samples).
     pub fn pairs(&self, encoder: &Encoder) -> Result<Prepared<PairSample>> {
-        let pair_options = PairOptions {
-            truncation: self.preference.truncation,
-            max_prompt_tokens: self
-                .preference
-                .max_prompt_tokens(self.optimisation.max_tokens),
-        };
+        let pair_options = self.pair_options();
         let encode = |pair: &Pair| encoder.encode_pair(pair, pair_options);
         self.prepare(&encode, |path, options, rows| {
             nc_data::read_pairs(path, options, |pair| rows.take(pair))
         })
     }
 
-    fn prepare<R: Sync, U: Unit + Send>(
+    pub(crate) fn pair_options(&self) -> PairOptions {
+        PairOptions {
+            truncation: self.preference.truncation,
+            max_prompt_tokens: self
+                .preference
+                .max_prompt_tokens(self.optimisation.max_tokens),
+        }
+    }
+
+    pub(crate) fn prepare<R: Sync, U: Unit + Send>(
         &self,
         encode: &Encode<'_, R, U>,
         read: impl Fn(&Path, Options, &mut Rows<'_, R, U>) -> nc_data::Result<Reading>,
@@ -134,13 +138,13 @@ impl Recipe {
 }
 
 /// How a row becomes a unit.
-type Encode<'e, R, U> = dyn Fn(&R) -> std::result::Result<U, Dropped> + Sync + 'e;
+pub(crate) type Encode<'e, R, U> = dyn Fn(&R) -> std::result::Result<U, Dropped> + Sync + 'e;
 
 /// Rows that each thread encodes before all wait for each other.
 const ROWS_A_THREAD: usize = 256;
 
 /// A file's rows on their way to units, in order.
-struct Rows<'e, R, U> {
+pub(crate) struct Rows<'e, R, U> {
     encode: &'e Encode<'e, R, U>,
     threads: usize,
     waiting: Vec<R>,
@@ -161,7 +165,7 @@ impl<'e, R: Sync, U: Unit + Send> Rows<'e, R, U> {
         }
     }
 
-    fn take(&mut self, row: R) {
+    pub(crate) fn take(&mut self, row: R) {
         self.waiting.push(row);
         if self.waiting.len() >= self.threads.saturating_mul(ROWS_A_THREAD) {
             self.encode_waiting();

@@ -1,9 +1,10 @@
 //! The learning rate of every step.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// How the rate goes after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleKind {
     /// Down to 0 in a straight line.

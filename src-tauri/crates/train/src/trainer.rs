@@ -6,6 +6,7 @@
 
 mod control;
 mod event;
+mod first_batch;
 mod learner;
 mod meter;
 mod opening;
@@ -25,7 +26,9 @@ use nc_model::{Compute, ModelFiles, TrainingDecoder};
 use nc_text::Tokenizer;
 
 pub use control::Control;
-pub use event::{EvaluationFigures, Event, Finished, PreferenceFigures, StepFigures};
+pub use event::{
+    BatchRow, BatchToken, EvaluationFigures, Event, Finished, PreferenceFigures, StepFigures,
+};
 
 use opening::{
     begin, encoder, go_on, learner, manifest, plan_prepared, reference, tell_drops, unblocked,

@@ -1,6 +1,5 @@
 //! Chats: list, open, rename, pin, delete, branch, export.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use nc_library::NewChat;
@@ -167,34 +166,13 @@ pub async fn chat_export(api: &Arc<Api>, request: ExportChat) -> Result<Picked, 
         ExportFormat::Json => ("JSON", "json"),
     };
     let ChatText { file_name, text } = chat_text(api, request).await?;
-    let picked = api
-        .desktop
-        .pick_save(SaveRequest {
-            title: "Export chat".to_owned(),
-            file_name,
-            kind,
-            extension,
-        })
-        .await?;
-    let Some(path) = picked else {
-        return Ok(Picked { path: None });
+    let request = SaveRequest {
+        title: "Export chat".to_owned(),
+        file_name,
+        kind,
+        extension,
     };
-    let written = write_whole(path, text).await?;
-    Ok(Picked {
-        path: Some(written.display().to_string()),
-    })
-}
-
-async fn write_whole(path: PathBuf, text: String) -> Result<PathBuf, ApiError> {
-    crate::off_thread(move || {
-        nc_library::write_atomically(&path, text.as_bytes())?;
-        Ok(path)
-    })
-    .await
-    .map_err(|error| ApiError {
-        remedy: "Choose another folder, one of your own with room in it.".to_owned(),
-        ..error
-    })
+    super::save(api, request, text.into_bytes()).await
 }
 
 fn changed(api: &Arc<Api>, chat_id: i64) -> Result<ChatSummary, ApiError> {

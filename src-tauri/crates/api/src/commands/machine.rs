@@ -26,3 +26,13 @@ pub async fn machine_info(api: &Arc<Api>, _request: Nothing) -> Result<MachineIn
     let api = Arc::clone(api);
     crate::off_thread(move || api.machine()).await
 }
+
+/// Ends the program; a run that is going is saved first and can go on later.
+///
+/// # Errors
+/// None.
+pub async fn app_quit(api: &Arc<Api>, _request: Nothing) -> Result<Nothing, ApiError> {
+    crate::runs::stop_all(api).await;
+    api.desktop.quit();
+    Ok(Nothing {})
+}

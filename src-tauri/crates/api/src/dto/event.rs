@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{Message, ModelState, Progress};
+use super::{Message, ModelState, Progress, RunSummary};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -36,6 +36,15 @@ pub enum AppEvent {
         /// The message, as it is kept.
         message: Box<Message>,
     },
+    /// A run moved on. Told a few times a second; its page asks for the rest.
+    Run {
+        /// As in the list.
+        summary: Box<RunSummary>,
+    },
+    /// The list of runs changed: one was made, ended, discarded, adopted.
+    RunsChanged,
+    /// The person closed the window while a run is going: it was minimised, and the run goes on.
+    ClosedWithRun,
     /// Another instance was started with a path (double-click on a file).
     OpenPath {
         /// What to open.

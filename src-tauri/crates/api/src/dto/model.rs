@@ -35,6 +35,10 @@ pub struct ModelInspection {
     pub name: String,
     /// "Hugging Face folder", "GGUF" or "built in".
     pub format: String,
+    /// The model that an adapter belongs to; none for a model of its own.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub base: Option<String>,
     /// The family, as the files name it: "llama" …
     pub architecture: String,
     /// Chat or base.

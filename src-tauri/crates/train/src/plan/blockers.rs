@@ -1,7 +1,8 @@
 //! What stands in the way of a run, and what a person should know of it.
 
 use nc_model::{Method, Site};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 use super::Facts;
 use super::fits::{self, gigabytes};
@@ -10,7 +11,7 @@ use crate::method;
 use crate::recipe::{PreferenceLoss, Recipe, Stage, TemplateChoice};
 
 /// What is in the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockerCode {
     /// Not enough memory.

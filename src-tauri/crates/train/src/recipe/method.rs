@@ -1,9 +1,10 @@
 //! Which numbers of the model change.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// The method.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Method {
     /// Small matrices beside the model's own (Hu et al. 2021).
@@ -19,12 +20,12 @@ impl Default for Method {
 }
 
 /// Nothing to choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct Full {}
 
 /// `W + scale B A`, `A` of `rank` rows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lora {
     /// Rows of `A`: what an adapter can learn, and what it costs.
@@ -60,7 +61,7 @@ impl Lora {
 }
 
 /// Which linear layers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(
     untagged,
     expecting = "targets is \"all\" or a list of layer names such as [\"q_proj\", \"v_proj\"]"
@@ -73,7 +74,7 @@ pub enum Targets {
 }
 
 /// The word `all`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum All {
     /// Every linear layer but the output's.

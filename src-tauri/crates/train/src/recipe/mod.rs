@@ -15,6 +15,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use ts_rs::TS;
 
 use crate::error::{Result, TrainError};
 use nc_data::Format;
@@ -28,13 +29,14 @@ pub use running::{CheckpointRule, Evaluation, Machine, Precision, SamplePrompts}
 const FILE_BYTES: u64 = 1 << 20;
 
 /// A recipe.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// The model to begin with: a folder or a GGUF file.
     pub model: PathBuf,
     /// An adapter to begin with (a folder as PEFT writes it). The reference of a preference run is the model with this adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub start_adapter: Option<PathBuf>,
     /// What is trained for.
     #[serde(default)]
@@ -71,7 +73,7 @@ pub struct Recipe {
 }
 
 /// What is trained for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// Supervised fine-tuning: to say what the data says.
@@ -82,8 +84,9 @@ pub enum Stage {
 }
 
 /// How conversations become text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
+#[ts(rename = "RecipeTemplate")]
 pub enum TemplateChoice {
     /// The template that comes with the model.
     #[default]
@@ -99,19 +102,21 @@ pub enum TemplateChoice {
 }
 
 /// The rows to train on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
     /// Files, read one after the other.
     pub files: Vec<PathBuf>,
     /// What their rows are; `auto` looks.
     #[serde(default, with = "automatic")]
+    #[ts(type = "Format | \"auto\"")]
     pub format: Option<Format>,
     /// Share of the rows that is not trained on and measured instead.
     #[serde(default)]
     pub held_out: f64,
     /// A file of rows to measure on, instead of a share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub held_out_file: Option<PathBuf>,
     /// Whether each epoch has an order of its own; without, rows are taken as the files have them.
     #[serde(default = "yes")]
@@ -121,11 +126,12 @@ pub struct Data {
     pub seed: u64,
     /// Most rows taken from the files together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub max_rows: Option<u64>,
 }
 
 /// Knobs of supervised fine-tuning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sft {
     /// Whether only answers are trained; without, every token is.
@@ -144,7 +150,7 @@ impl Default for Sft {
 }
 
 /// Whether several samples share a row of up to `max_tokens`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum Packing {
     /// One sample a row.

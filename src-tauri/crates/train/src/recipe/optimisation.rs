@@ -1,18 +1,21 @@
 //! Steps, rates and batches.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 use crate::schedule::{Schedule, ScheduleKind};
 
 /// Steps, rates and batches.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct Optimisation {
     /// How often the data is gone through; 1 where `max_steps` is not given either.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub epochs: Option<u64>,
     /// How many steps are made, instead of whole epochs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub max_steps: Option<u64>,
     /// The largest learning rate.
     pub learning_rate: f64,
@@ -20,9 +23,11 @@ pub struct Optimisation {
     pub schedule: ScheduleKind,
     /// Over how many steps the rate rises.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub warmup_steps: Option<u64>,
     /// The same as a share of all steps.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub warmup_ratio: Option<f64>,
     /// Rows (for preferences: pairs) computed together: memory grows with it.
     pub micro_batch: usize,

@@ -1,32 +1,39 @@
 //! Knobs of preference optimisation.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 use crate::loss::{Desirability, PairObjective, PairObjectiveKind};
 
 /// Knobs of preference optimisation. Those that the chosen loss does not know may not be given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct Preference {
     /// Which loss.
     pub loss: PreferenceLoss,
     /// How strongly the model is held to its reference; 0.1 where it is not given, for SimPO 2.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub beta: Option<f64>,
     /// `sigmoid`, `robust`: the share of pairs believed to be the wrong way round. 0 where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub label_smoothing: Option<f64>,
     /// `simpo`: the margin to be reached. 1 where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub gamma: Option<f64>,
     /// `orpo`: what the preference weighs beside the likelihood. 0.1 where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub lambda: Option<f64>,
     /// `kto`: what a chosen answer weighs. 1 where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub desirable_weight: Option<f64>,
     /// `kto`: what a rejected answer weighs. 1 where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub undesirable_weight: Option<f64>,
     /// Does without a reference.
     pub reference_free: bool,
@@ -34,6 +41,7 @@ pub struct Preference {
     pub truncation: Truncation,
     /// `trl-0.7.1`: tokens a prompt keeps when it is cut. Half of `max_tokens` where it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
     pub max_prompt_tokens: Option<usize>,
 }
 
@@ -55,7 +63,7 @@ impl Default for Preference {
 }
 
 /// Which loss; [`PairObjectiveKind`] and [`Desirability`] define them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum PreferenceLoss {
     /// DPO; with `label_smoothing` conservative DPO.
@@ -80,7 +88,7 @@ pub enum PreferenceLoss {
 }
 
 /// What is cut of a pair that is too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 pub enum Truncation {
     /// As TRL 0.7.1: prompt and answers tokenised apart; the prompt's beginning goes first, then the answers' ends.
     #[default]

@@ -1,9 +1,10 @@
 //! What a run does beside its steps, and with what.
 
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// Looking at held-out rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct Evaluation {
     /// Every so many steps; 0 only at the end.
@@ -22,7 +23,7 @@ impl Default for Evaluation {
 }
 
 /// What is kept to go on from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointRule {
     /// Every so many steps; 0 only at the end.
@@ -41,7 +42,7 @@ impl Default for CheckpointRule {
 }
 
 /// Prompts answered as training goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplePrompts {
     /// The prompts.
@@ -63,7 +64,7 @@ impl Default for SamplePrompts {
 }
 
 /// What the run may use of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct Machine {
     /// Threads; 0 takes what the machine has.
@@ -75,7 +76,7 @@ pub struct Machine {
 }
 
 /// In which numbers products are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// As the weights' type and the machine suggest.

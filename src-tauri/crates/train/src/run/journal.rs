@@ -109,7 +109,12 @@ impl Journal {
     pub fn resume(path: &Path, after: u64) -> Result<Self> {
         let history: History<serde_json::Value> = Self::read(path)?;
         let open = || -> io::Result<File> {
-            let mut file = OpenOptions::new().write(true).open(path)?;
+            // A run that broke off between its manifest and its journal has none yet.
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)?;
             file.set_len(history.whole_bytes)?;
             file.seek(SeekFrom::End(0))?;
             Ok(file)

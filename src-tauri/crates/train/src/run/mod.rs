@@ -98,7 +98,7 @@ impl Run {
 
     /// Where the journal is.
     pub fn journal_path(&self) -> PathBuf {
-        self.folder.join(JOURNAL)
+        journal_path(&self.folder)
     }
 
     /// The run's checkpoints.
@@ -108,6 +108,21 @@ impl Run {
     pub fn checkpoints(&self) -> Result<Checkpoints> {
         Checkpoints::open(&self.folder.join(CHECKPOINTS))
     }
+}
+
+/// Where the journal of a run's folder is, for those who only look.
+pub fn journal_path(folder: &Path) -> PathBuf {
+    folder.join(JOURNAL)
+}
+
+/// Where the manifest of a run's folder is.
+pub fn manifest_path(folder: &Path) -> PathBuf {
+    folder.join(MANIFEST)
+}
+
+/// Whether a folder is a run's that has begun.
+pub fn has_begun(folder: &Path) -> bool {
+    manifest_path(folder).exists()
 }
 
 fn lock(folder: &Path) -> Result<File> {

@@ -1,5 +1,6 @@
 //! Pausing and stopping a run from outside.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ pub struct Control {
     wish: Mutex<Wish>,
     changed: Condvar,
     paused: Mutex<Duration>,
+    waiting: AtomicBool,
 }
 
 /// A run was asked to stop.
@@ -53,6 +55,11 @@ impl Control {
         *self.wish() == Wish::Pause
     }
 
+    /// Whether it waits now.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// How long it has waited so far.
     pub(crate) fn paused(&self) -> Duration {
         *self.paused.lock().unwrap_or_else(PoisonError::into_inner)
@@ -63,12 +70,14 @@ impl Control {
         let mut wish = self.wish();
         if *wish == Wish::Pause {
             let begun = Instant::now();
+            self.waiting.store(true, Ordering::Relaxed);
             while *wish == Wish::Pause {
                 wish = self
                     .changed
                     .wait(wish)
                     .unwrap_or_else(PoisonError::into_inner);
             }
+            self.waiting.store(false, Ordering::Relaxed);
             *self.paused.lock().unwrap_or_else(PoisonError::into_inner) += begun.elapsed();
         }
         match *wish {

@@ -41,6 +41,13 @@ pub enum Event {
         /// Pairs in all.
         total: u64,
     },
+    /// What the model reads first, once for the run.
+    FirstBatch {
+        /// Its first rows.
+        rows: Vec<BatchRow>,
+    },
+    /// The held-out rows are being looked at.
+    Evaluating,
     /// A step was made.
     Step(StepFigures),
     /// The held-out rows were looked at.
@@ -84,6 +91,24 @@ pub enum Event {
         /// After so many steps.
         step: u64,
     },
+}
+
+/// A row of the first batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchRow {
+    /// Its first tokens.
+    pub tokens: Vec<BatchToken>,
+    /// How many were left out at the end.
+    pub more: u64,
+}
+
+/// A token of the first batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchToken {
+    /// What it stands for.
+    pub text: String,
+    /// Whether the model is trained to say it.
+    pub trained: bool,
 }
 
 /// One step.

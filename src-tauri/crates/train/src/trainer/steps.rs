@@ -10,7 +10,7 @@ use super::opening::{self, kernels};
 use super::progress::Progress;
 use super::stage::{Stage, Work};
 use super::state::State;
-use super::{Job, Outcome, result, samples};
+use super::{Job, Outcome, first_batch, result, samples};
 use crate::batch::{BatchOptions, Batches};
 use crate::error::{Result, TrainError};
 use crate::prepare::Prepared;
@@ -56,10 +56,17 @@ pub(super) fn steps<S: Stage>(
         kernels: kernels(&job.compute),
     })?;
     let mut epoch = batches.epoch(state.position.epoch);
+    if state.step == 0
+        && let Some(batch) = epoch.micro_batch(0)
+    {
+        let rows = first_batch::rows(&batch, encoder.tokenizer());
+        progress.record(&Event::FirstBatch { rows })?;
+    }
     let mut saved = state.step;
     let early = loop {
         let mut best = false;
         if std::mem::take(&mut state.evaluation_due) && !held_out.is_empty() {
+            progress.tell_only(&Event::Evaluating);
             let mut work = Work { control, seed: 0 };
             let held = match stage.evaluate(&mut learner, &held_out, &mut work) {
                 Err(TrainError::Stopped) => {

@@ -499,11 +499,11 @@ describe('plans', () => {
     await vi.advanceTimersByTimeAsync(300);
     plans[1]?.answer(2);
     await vi.advanceTimersByTimeAsync(0);
-    expect(wizard.plan?.warnings).toEqual(['2']);
+    expect(wizard.plans.plan?.warnings).toEqual(['2']);
     plans[0]?.answer(1);
     await vi.advanceTimersByTimeAsync(0);
-    expect(wizard.plan?.warnings).toEqual(['2']);
-    expect(wizard.planning).toBe(false);
+    expect(wizard.plans.plan?.warnings).toEqual(['2']);
+    expect(wizard.plans.planning).toBe(false);
   });
 
   it('measure on Review, once for a recipe', async () => {
@@ -533,7 +533,7 @@ describe('plans', () => {
     plans[0]?.answer(1);
     await removed;
     await vi.advanceTimersByTimeAsync(1000);
-    expect(wizard.plan).toBeNull();
+    expect(wizard.plans.plan).toBeNull();
     expect(wizard.whyNot).toBe('No data is chosen.');
   });
 });

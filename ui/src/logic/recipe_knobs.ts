@@ -121,7 +121,7 @@ export const knobs: Knob[] = [
   },
   {
     path: 'optimisation.micro_batch',
-    label: 'Rows computed together',
+    label: 'Rows at a time',
     about: 'Memory grows with it. For preferences these are pairs.',
     unit: 'rows',
     group: 'Batches',

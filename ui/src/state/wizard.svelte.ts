@@ -7,7 +7,6 @@ import {
   type PickKind,
   type Preset,
   type Recipe,
-  type RunPlan,
   type RunSummary,
   type SampleData,
   type Stage,
@@ -39,9 +38,7 @@ import {
 import { app } from './app.svelte';
 import { models } from './models.svelte';
 import { toasts } from './toasts.svelte';
-
-/** Plans are asked for when nothing has changed for so long, milliseconds. */
-const settled = 300;
+import { Plans, settled } from './wizard_plans.svelte';
 
 /** What the person chose for the next run, and what the core says of it. It outlives the page, not the window. */
 export class Wizard {
@@ -70,12 +67,9 @@ export class Wizard {
   /** Why a recipe's file could not be loaded. */
   openError = $state.raw<ApiError | null>(null);
 
-  plan = $state.raw<RunPlan | null>(null);
-  planning = $state(false);
-  measuring = $state(false);
-  /** The plan that is there was measured. */
-  measured = $state(false);
-  planError = $state.raw<ApiError | null>(null);
+  readonly plans = new Plans();
+  /** A recipe is being made. */
+  making = $state(false);
 
   /** None is the proposed one. */
   ownName = $state<string | null>(null);
@@ -88,8 +82,6 @@ export class Wizard {
   #stageChosen = false;
   #lookAsked = 0;
   #recipeAsked = 0;
-  #planAsked = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   readonly bases = $derived(bases(models.list, this.picked));
   readonly chosen = $derived(this.bases.find(({ path }) => path === this.model) ?? null);
@@ -101,16 +93,16 @@ export class Wizard {
   readonly name = $derived(this.ownName ?? proposedName(this.modelName, this.files));
   readonly mismatch = $derived(this.look && mismatch(this.stage, this.look));
   readonly obstacles = $derived(
-    obstacles({ model: this.model, files: this.files, stage: this.stage, look: this.look, plan: this.plan }),
+    obstacles({ model: this.model, files: this.files, stage: this.stage, look: this.look, plan: this.plans.plan }),
   );
   readonly whyNot = $derived(
     whyNot({
       obstacles: this.obstacles,
       looking: this.looking,
-      planning: this.planning,
-      measuring: this.measuring,
-      failed: (this.planError ?? this.recipeError ?? this.dataError) !== null,
-      planned: this.plan !== null,
+      planning: this.making || this.plans.planning,
+      measuring: this.plans.measuring,
+      failed: (this.plans.error ?? this.recipeError ?? this.dataError) !== null,
+      planned: this.plans.plan !== null,
       name: this.name,
     }),
   );
@@ -119,15 +111,15 @@ export class Wizard {
     this.step = step;
     if (step !== 'review') return;
     void this.#whoIsAhead();
-    if (!this.measured) this.#replan(0);
+    if (!this.plans.measured) this.#replan(0);
   }
 
   /** Forgets every choice. */
   clear(): void {
     this.#lookAsked += 1;
     this.#recipeAsked += 1;
-    this.#dropPlan();
-    this.#stageChosen = this.looking = false;
+    this.plans.drop();
+    this.#stageChosen = this.looking = this.making = false;
     this.step = 'model';
     this.stage = 'sft';
     this.preset = 'quick_taste';
@@ -340,7 +332,7 @@ export class Wizard {
     this.look = null;
     this.dataError = null;
     this.looking = files.length > 0;
-    this.#dropPlan();
+    this.plans.drop();
     if (files.length === 0) return;
     try {
       const look = await call('data_look', { files });
@@ -358,60 +350,32 @@ export class Wizard {
   /** The recipe for another model, data, stage or preset; the person's own changes stay. */
   async #remake(): Promise<void> {
     const asked = ++this.#recipeAsked;
-    this.#dropPlan();
+    this.making = false;
+    this.plans.drop();
     const { model, files, stage, preset } = this;
     if (model === null || files.length === 0 || !this.look || this.mismatch) return;
     this.recipeError = null;
     if (preset === null) {
       if (this.base) this.base = { ...this.base, model, data: { ...this.base.data, files } };
-    } else {
-      this.planning = true;
-      try {
-        const made = await call('recipe_new', { model, files, stage, preset });
-        if (asked !== this.#recipeAsked) return;
-        this.base = made;
-      } catch (reason) {
-        if (asked !== this.#recipeAsked) return;
-        this.planning = false;
-        this.recipeError = asApiError(reason);
-        return;
-      }
+      this.#replan();
+      return;
     }
-    this.#replan();
-  }
-
-  /** What was planned holds no longer, and no answer to an earlier question may come back. */
-  #dropPlan(): void {
-    clearTimeout(this.#timer);
-    this.#planAsked += 1;
-    this.measured = this.planning = this.measuring = false;
-    this.plan = null;
-    this.planError = null;
-  }
-
-  #replan(delay = settled): void {
-    clearTimeout(this.#timer);
-    const asked = ++this.#planAsked;
-    this.measured = this.measuring = false;
-    this.planning = this.recipe !== null && this.model !== null && this.look !== null && !this.mismatch;
-    if (this.planning) this.#timer = setTimeout(() => void this.#ask(asked), delay);
-  }
-
-  async #ask(asked: number): Promise<void> {
-    if (!this.recipe) return;
-    const measure = (this.measuring = this.step === 'review');
-    this.planError = null;
+    this.making = true;
     try {
-      const plan = await call('run_plan', { recipe: sendable(this.recipe), measure });
-      if (asked !== this.#planAsked) return;
-      this.plan = plan;
-      this.measured = measure;
+      const made = await call('recipe_new', { model, files, stage, preset });
+      if (asked !== this.#recipeAsked) return;
+      this.base = made;
+      this.#replan();
     } catch (reason) {
-      if (asked !== this.#planAsked) return;
-      this.plan = null;
-      this.planError = asApiError(reason);
+      if (asked === this.#recipeAsked) this.recipeError = asApiError(reason);
+    } finally {
+      if (asked === this.#recipeAsked) this.making = false;
     }
-    this.planning = this.measuring = false;
+  }
+
+  #replan(after = settled): void {
+    if (this.recipe === null || this.model === null || this.look === null || this.mismatch) this.plans.drop();
+    else this.plans.ask(sendable(this.recipe), this.step === 'review', after);
   }
 
   async #whoIsAhead(): Promise<void> {

@@ -191,7 +191,7 @@ describe('a blocker', () => {
     const { asked } = await open({ available_bytes: 60_000_000 });
     await toMethod();
     await go('next-review');
-    await waitFor(async () => expect(await text('why-not')).toMatch(/^The run takes 0\.06 GB of memory/));
+    await waitFor(async () => expect(await text('why-not')).toMatch(/^The run takes 0\.063 GB of memory/));
     expect(await enabled('start')).toBe(false);
     await accessible();
     await go('obstacle-button');

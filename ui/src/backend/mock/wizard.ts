@@ -15,7 +15,7 @@ import type {
   Stage,
 } from '../types';
 import { fail, type Core } from './core';
-import { onDisk } from './models';
+import { entry, inspection, onDisk } from './models';
 
 type Name = 'data_pick' | 'data_look' | 'data_samples' | 'recipe_new' | 'recipe_open' | 'recipe_save' | 'run_plan';
 type Handlers = { [K in Name & CommandName]: (request: Request<K>) => Response<K> | Promise<Response<K>> };
@@ -28,6 +28,8 @@ export interface WizardFacts {
   recipe: string | null;
   available_bytes: number;
   disk_free_bytes: number;
+  /** Models that are known beside the core's own. */
+  models: ModelInspection[];
   /** How long data, plans and measurements take, milliseconds. */
   look_ms: number;
   plan_ms: number;
@@ -41,6 +43,7 @@ const usual: WizardFacts = {
   recipe: '/home/ada/recipes/support.toml',
   available_bytes: 24_100_000_000,
   disk_free_bytes: 212_000_000_000,
+  models: [],
   look_ms: 120,
   plan_ms: 60,
   measure_ms: 2000,
@@ -55,6 +58,18 @@ const scenes: Record<string, Partial<WizardFacts>> = {
   'wizard-pairs': { pick: ['/home/ada/data/preferred.jsonl'] },
   'wizard-mixed': { pick: ['/home/ada/data/support-answers.jsonl', '/home/ada/data/preferred.jsonl'] },
   'wizard-unreadable': { pick: ['/home/ada/data/holiday.json'] },
+  'wizard-quantised': {
+    models: [
+      inspection('/home/ada/models/qwen3-4b-instruct.Q4_K_M.gguf', {
+        name: 'qwen3-4b-instruct.Q4_K_M',
+        format: 'GGUF',
+        weight_type: 'Q4_K',
+        parameters: 4_022_468_096,
+        file_bytes: 2_497_280_000,
+      }),
+      inspection('/home/ada/models/cook', { name: 'cook', format: 'adapter' }),
+    ],
+  },
   'wizard-slow': { look_ms: 4000, plan_ms: 3000, measure_ms: 6000 },
   'wizard-failed': {
     planFails: fail(
@@ -253,7 +268,7 @@ function figuresOf(recipe: Recipe, model: ModelInspection, facts: WizardFacts, m
 
 function blockersOf(recipe: Recipe, model: ModelInspection, figures: PlanFigures): PlanBlocker[] {
   const found: PlanBlocker[] = [];
-  const gigabytes = (value: number) => `${(value / 1e9).toFixed(2)} GB`;
+  const gigabytes = (value: number) => `${(value / 1e9).toPrecision(2)} GB`;
   if (recipe.template === 'model' && model.chat_template === null)
     found.push({
       code: 'template',
@@ -295,6 +310,7 @@ const chosenScene = () => scenes[new URLSearchParams(location.search).get('state
 
 export function wizardCommands(core: Core, change: Partial<WizardFacts> = chosenScene()): Handlers {
   const facts: WizardFacts = { ...usual, ...change };
+  core.models.push(...facts.models.map((model) => entry(model)));
 
   function plan(recipe: Recipe, measure: boolean): RunPlan {
     if (facts.planFails) throw facts.planFails;

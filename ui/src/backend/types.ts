@@ -1,6 +1,32 @@
 // Written by `neuralchat-cli types` from the Rust types; do not edit.
 
 /**
+ * A run whose result is the chat's default model.
+ */
+export type Adopted = { 
+/**
+ * The run.
+ */
+run: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * The model that was the default before; Roll back opens it.
+ */
+before: string, 
+/**
+ * Its name.
+ */
+before_name: string, };
+
+/**
+ * The word `all`.
+ */
+export type All = "all";
+
+/**
  * Figures of one answer.
  */
 export type AnswerStats = { 
@@ -89,7 +115,11 @@ chat_id: number,
 /**
  * The message, as it is kept.
  */
-message: Message, } | { "type": "open_path", 
+message: Message, } | { "type": "run", 
+/**
+ * As in the list.
+ */
+summary: RunSummary, } | { "type": "runs_changed" } | { "type": "closed_with_run" } | { "type": "open_path", 
 /**
  * What to open.
  */
@@ -111,6 +141,138 @@ library_folder: string,
  * "linux", "macos" or "windows".
  */
 platform: string, };
+
+/**
+ * Ask the model before and after the same question.
+ */
+export type AskRun = { 
+/**
+ * The run.
+ */
+id: string, 
+/**
+ * The question.
+ */
+prompt: string, };
+
+/**
+ * A row of the first batch.
+ */
+export type BatchRow = { 
+/**
+ * Its first tokens.
+ */
+tokens: Array<BatchToken>, 
+/**
+ * Tokens left out at the end.
+ */
+more: number, };
+
+/**
+ * A token of the first batch.
+ */
+export type BatchToken = { 
+/**
+ * What it stands for.
+ */
+text: string, 
+/**
+ * Whether the model is trained to say it.
+ */
+trained: boolean, };
+
+/**
+ * Unseen questions answered by the model before and after.
+ */
+export type BeforeAfter = { 
+/**
+ * The model before, for people.
+ */
+before_name: string, 
+/**
+ * The model after, for people.
+ */
+after_name: string, 
+/**
+ * The questions, with both answers.
+ */
+rows: Array<BeforeAfterRow>, 
+/**
+ * Of how many rows an expected answer is known and compared word for word.
+ */
+compared: number, 
+/**
+ * How many of these the model before answered exactly so.
+ */
+right_before: number, 
+/**
+ * How many the model after did.
+ */
+right_after: number, 
+/**
+ * Where the questions come from: "rows held out from training", "the recipe's prompts".
+ */
+source: string, };
+
+/**
+ * A question with both answers.
+ */
+export type BeforeAfterRow = { 
+/**
+ * The question.
+ */
+prompt: string, 
+/**
+ * What the data says, where it does.
+ */
+expected: string | null, 
+/**
+ * What the model before says.
+ */
+before: string, 
+/**
+ * What the model after says.
+ */
+after: string, };
+
+/**
+ * What is in the way.
+ */
+export type BlockerCode = "memory" | "disk" | "quantized-base" | "rank" | "targets" | "template" | "nothing-to-train" | "context" | "too-few-rows" | "recipe";
+
+/**
+ * A chart.
+ */
+export type Chart = { 
+/**
+ * What it shows.
+ */
+kind: ChartKind, 
+/**
+ * Its title.
+ */
+title: string, 
+/**
+ * The unit of its values, for the axis.
+ */
+unit: string, 
+/**
+ * A sentence on what it shows and how to read it.
+ */
+about: string, 
+/**
+ * Whether all values are above 0, so that a logarithmic axis can be had.
+ */
+can_be_logarithmic: boolean, 
+/**
+ * Its lines.
+ */
+curves: Array<Curve>, };
+
+/**
+ * What a chart shows.
+ */
+export type ChartKind = "loss" | "learning_rate" | "gradient_norm" | "speed" | "rewards" | "margin" | "accuracy" | "drift" | "divergence";
 
 /**
  * Names one chat.
@@ -215,6 +377,49 @@ context: ContextUse | null,
 as_of: number, };
 
 /**
+ * What is kept to go on from.
+ */
+export type CheckpointRule = { 
+/**
+ * Every so many steps; 0 only at the end.
+ */
+every_steps: number, 
+/**
+ * How many of the newest are kept, beside the best.
+ */
+keep: number, };
+
+/**
+ * Two to six runs beside each other.
+ */
+export type CompareRuns = { 
+/**
+ * Which.
+ */
+ids: Array<string>, 
+/**
+ * As in [`GetRun`](super::GetRun).
+ */
+smoothing: number, };
+
+/**
+ * A knob or a figure of several runs.
+ */
+export type ComparisonRow = { 
+/**
+ * What it is.
+ */
+name: string, 
+/**
+ * A value for each run, in words.
+ */
+values: Array<string>, 
+/**
+ * All runs have the same.
+ */
+same: boolean, };
+
+/**
  * Change a chat's settings.
  */
 export type ConfigureChat = { 
@@ -262,6 +467,161 @@ kind: ChatKind,
 settings: ChatSettings | null, };
 
 /**
+ * A line of a chart.
+ */
+export type Curve = { 
+/**
+ * What it is called.
+ */
+name: string, 
+/**
+ * It is of held-out rows: few points, shown as they are.
+ */
+held_out: boolean, 
+/**
+ * Steps, rising.
+ */
+steps: Array<number>, 
+/**
+ * A value for each step.
+ */
+values: Array<number>, 
+/**
+ * The same, smoothed.
+ */
+smoothed: Array<number>, };
+
+/**
+ * The rows to train on.
+ */
+export type Data = { 
+/**
+ * Files, read one after the other.
+ */
+files: Array<string>, 
+/**
+ * What their rows are; `auto` looks.
+ */
+format: Format | "auto", 
+/**
+ * Share of the rows that is not trained on and measured instead.
+ */
+held_out: number, 
+/**
+ * A file of rows to measure on, instead of a share.
+ */
+held_out_file?: string | null, 
+/**
+ * Whether each epoch has an order of its own; without, rows are taken as the files have them.
+ */
+shuffle: boolean, 
+/**
+ * Decides orders, the held-out share and dropout.
+ */
+seed: number, 
+/**
+ * Most rows taken from the files together.
+ */
+max_rows?: number | null, };
+
+/**
+ * A file to learn from.
+ */
+export type DataFile = { 
+/**
+ * Where it lies.
+ */
+path: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its size.
+ */
+bytes: number, 
+/**
+ * What its rows are; none where it cannot be read.
+ */
+format: Format | null, 
+/**
+ * The same in words.
+ */
+format_words: string, 
+/**
+ * Rows that were looked at.
+ */
+rows: number, 
+/**
+ * Rows that can be used.
+ */
+used: number, 
+/**
+ * The others, by reason.
+ */
+refused: Array<RefusedRows>, 
+/**
+ * Why it cannot be used at all.
+ */
+error: ApiError | null, };
+
+/**
+ * Files to learn from.
+ */
+export type DataFiles = { 
+/**
+ * Their paths.
+ */
+files: Array<string>, };
+
+/**
+ * What is in files to learn from.
+ */
+export type DataLook = { 
+/**
+ * Each file.
+ */
+files: Array<DataFile>, 
+/**
+ * The first rows of all.
+ */
+rows: Array<DataRow>, 
+/**
+ * What these rows can be used for as they are; none where files disagree or cannot be read.
+ */
+stage: Stage | null, };
+
+/**
+ * A row to learn from, as a person reads it.
+ */
+export type DataRow = { 
+/**
+ * What is said before the answer.
+ */
+prompt: string, 
+/**
+ * The answer to be learnt, or preferred.
+ */
+answer: string, 
+/**
+ * The answer not to be preferred.
+ */
+rejected: string | null, };
+
+/**
+ * Rows left out, for one reason.
+ */
+export type DroppedRows = { 
+/**
+ * Why.
+ */
+reason: string, 
+/**
+ * How many.
+ */
+count: number, };
+
+/**
  * Rewrite a message as a new sibling. A user's message is then answered.
  */
 export type EditMessage = { 
@@ -282,6 +642,19 @@ content: string, };
  * What went wrong, for programs. A code is added only when the page or a script acts on it.
  */
 export type ErrorCode = "bad_request" | "not_found" | "model_not_found" | "model_damaged" | "model_unsupported" | "model_too_large" | "tokenizer_missing" | "template_failed" | "permission_denied" | "no_model_loaded" | "no_chat_template" | "busy" | "cancelled" | "dialog_failed" | "context_full" | "generation_failed" | "storage" | "internal";
+
+/**
+ * Looking at held-out rows.
+ */
+export type Evaluation = { 
+/**
+ * Every so many steps; 0 only at the end.
+ */
+every_steps: number, 
+/**
+ * Stops after so many evaluations in a row without a better one; 0 never.
+ */
+early_stopping: number, };
 
 /**
  * Write a chat to a file chosen in the native dialog.
@@ -313,6 +686,68 @@ path: string,
  * Cause and remedy.
  */
 error: ApiError, };
+
+/**
+ * A recipe that takes a blocker out of the way.
+ */
+export type Fix = { 
+/**
+ * What the button says.
+ */
+label: string, 
+/**
+ * The recipe.
+ */
+recipe: Recipe, };
+
+/**
+ * What columns a row has and what they mean.
+ */
+export type Format = "alpaca" | "prompt-response" | "messages" | "sharegpt" | "text" | "preference-pairs" | "alpaca-pairs" | "sharegpt-pairs" | "transcript-pairs";
+
+/**
+ * Nothing to choose.
+ */
+export type Full = Record<symbol, never>;
+
+/**
+ * Open a run's page.
+ */
+export type GetRun = { 
+/**
+ * Which run.
+ */
+id: string, 
+/**
+ * How much of the value before stays in a smoothed line: 0 (not smoothed) to below 1.
+ */
+smoothing: number, };
+
+/**
+ * How a preference run is doing.
+ */
+export type Health = { 
+/**
+ * In a word.
+ */
+state: HealthState, 
+/**
+ * In a sentence, with the figures.
+ */
+words: string, 
+/**
+ * Log-probability of chosen answers per token, less that at the start.
+ */
+chosen_drift: number, 
+/**
+ * Whether that is of held-out pairs; else of pairs that are trained.
+ */
+held_out: boolean, };
+
+/**
+ * How a preference run is doing, in a word.
+ */
+export type HealthState = "healthy" | "drifting" | "collapsing";
 
 /**
  * The path that a kind of work takes.
@@ -456,6 +891,70 @@ compute: string,
 sampling: Sampling, };
 
 /**
+ * Kinds of log lines.
+ */
+export type LogKind = "info" | "warning" | "saved";
+
+/**
+ * A line of a run's log.
+ */
+export type LogLine = { 
+/**
+ * After so many steps.
+ */
+step: number, 
+/**
+ * What kind.
+ */
+kind: LogKind, 
+/**
+ * A sentence.
+ */
+text: string, };
+
+/**
+ * `W + scale B A`, `A` of `rank` rows.
+ */
+export type Lora = { 
+/**
+ * Rows of `A`: what an adapter can learn, and what it costs.
+ */
+rank: number, 
+/**
+ * The scale is `alpha / rank`.
+ */
+alpha: number, 
+/**
+ * Share of the inputs of `A` set to 0 in training.
+ */
+dropout: number, 
+/**
+ * Which layers get an adapter.
+ */
+targets: Targets, 
+/**
+ * Takes `alpha / sqrt(rank)` as the scale, which keeps large ranks learning (Kalajdzievski 2023).
+ */
+rslora: boolean, };
+
+/**
+ * What the run may use of the machine.
+ */
+export type Machine = { 
+/**
+ * Threads; 0 takes what the machine has.
+ */
+cores: number, 
+/**
+ * Keeps only each layer's input and computes the rest again: less memory, about a third more time.
+ */
+activation_checkpointing: boolean, 
+/**
+ * In which numbers products are computed.
+ */
+precision: Precision, };
+
+/**
  * What this machine is and what was chosen on it.
  */
 export type MachineInfo = { 
@@ -495,6 +994,31 @@ memory_available_bytes: number,
  * Measured memory read bandwidth over all cores, GB/s.
  */
 memory_read_gb_per_s: number, };
+
+/**
+ * Parts of the memory, bytes.
+ */
+export type MemoryParts = { 
+/**
+ * The model's weights.
+ */
+weights: number, 
+/**
+ * What learns, with gradients and the optimizer's averages.
+ */
+parameters: number, 
+/**
+ * What is kept of the longest micro-batch on the way forward.
+ */
+kept: number, 
+/**
+ * Everything computed in.
+ */
+buffers: number, 
+/**
+ * Samples.
+ */
+data: number, };
 
 /**
  * One message of the path shown.
@@ -558,6 +1082,11 @@ export type MessageStanding = { "state": "complete" } | { "state": "writing" } |
  * Cause and remedy.
  */
 error: ApiError, };
+
+/**
+ * The method.
+ */
+export type Method = { "kind": "lora" } & Lora | { "kind": "full" } & Full;
 
 /**
  * An independent decoder's answer beside ours.
@@ -740,6 +1269,27 @@ models: Array<ModelEntry>,
 state: ModelState, };
 
 /**
+ * Make a recipe.
+ */
+export type NewRecipe = { 
+/**
+ * The model to begin with: a path, or `starter`.
+ */
+model: string, 
+/**
+ * The rows to learn from.
+ */
+files: Array<string>, 
+/**
+ * Supervised, or by preferences.
+ */
+stage: Stage, 
+/**
+ * How much.
+ */
+preset: Preset, };
+
+/**
  * A request that needs nothing said.
  */
 export type Nothing = Record<symbol, never>;
@@ -756,6 +1306,19 @@ seq: number,
  * What happened.
  */
 event: AppEvent, };
+
+/**
+ * A recipe from a file; nothing when the person cancelled.
+ */
+export type OpenedRecipe = { 
+/**
+ * The file.
+ */
+path: string | null, 
+/**
+ * What it says.
+ */
+recipe: Recipe | null, };
 
 /**
  * An opening under way. The model loaded before stays usable until this one is ready.
@@ -792,6 +1355,68 @@ seconds_left: number | null, };
 export type OpeningStage = "reading" | "loading" | "checking";
 
 /**
+ * Steps, rates and batches.
+ */
+export type Optimisation = { 
+/**
+ * How often the data is gone through; 1 where `max_steps` is not given either.
+ */
+epochs?: number | null, 
+/**
+ * How many steps are made, instead of whole epochs.
+ */
+max_steps?: number | null, 
+/**
+ * The largest learning rate.
+ */
+learning_rate: number, 
+/**
+ * How the rate goes after the warm-up.
+ */
+schedule: ScheduleKind, 
+/**
+ * Over how many steps the rate rises.
+ */
+warmup_steps?: number | null, 
+/**
+ * The same as a share of all steps.
+ */
+warmup_ratio?: number | null, 
+/**
+ * Rows (for preferences: pairs) computed together: memory grows with it.
+ */
+micro_batch: number, 
+/**
+ * Micro-batches a step: a step's batch is `micro_batch` times this.
+ */
+accumulation: number, 
+/**
+ * Longest sequence, in tokens.
+ */
+max_tokens: number, 
+/**
+ * Decoupled weight decay (Loshchilov and Hutter 2017).
+ */
+weight_decay: number, 
+/**
+ * AdamW's two averaging factors.
+ */
+betas: [number, number], 
+/**
+ * AdamW's smallest divisor.
+ */
+epsilon: number, 
+/**
+ * The gradient's largest norm; 0 lets it be.
+ */
+clip: number, };
+
+/**
+ * Whether several samples share a row of up to `max_tokens`.
+ */
+export type Packing = "none" | "isolated" | "flat";
+
+/**
  * What the person picks in the native dialog.
  */
 export type PickKind = "folder" | "file";
@@ -815,6 +1440,20 @@ export type Picked = {
 path: string | null, };
 
 /**
+ * Files that a native dialog gave; none when the person cancelled.
+ */
+export type PickedFiles = { 
+/**
+ * Their paths.
+ */
+paths: Array<string>, };
+
+/**
+ * What kind of picture.
+ */
+export type PictureFormat = "png" | "svg";
+
+/**
  * Keep a chat on top, or no longer.
  */
 export type PinChat = { 
@@ -826,6 +1465,195 @@ chat_id: number,
  * On top or not.
  */
 pinned: boolean, };
+
+/**
+ * What was foretold, and what came.
+ */
+export type PlanAndOutcome = { 
+/**
+ * Foretold, from loading to the end; none where nothing was measured.
+ */
+planned_seconds: TimeBand | null, 
+/**
+ * Foretold, beside what the program took before.
+ */
+planned_memory_bytes: number | null, 
+/**
+ * Foretold.
+ */
+planned_disk_bytes: number | null, 
+/**
+ * Taken, without pauses; none before the end.
+ */
+seconds: number | null, 
+/**
+ * Most that was taken; none before the end.
+ */
+memory_bytes: number | null, 
+/**
+ * What the run's folder holds now.
+ */
+disk_bytes: number, };
+
+/**
+ * Something that stands in the way of a run.
+ */
+export type PlanBlocker = { 
+/**
+ * What.
+ */
+code: BlockerCode, 
+/**
+ * In words.
+ */
+cause: string, 
+/**
+ * What to do about it.
+ */
+remedy: string, 
+/**
+ * The recipe with which it would be gone, where a change of knobs is enough.
+ */
+fix: Fix | null, };
+
+/**
+ * Figures of a plan.
+ */
+export type PlanFigures = { 
+/**
+ * Memory at most, beside what the program takes now.
+ */
+memory_bytes: number, 
+/**
+ * What it is made of.
+ */
+memory: MemoryParts, 
+/**
+ * Memory that can be taken now.
+ */
+available_bytes: number, 
+/**
+ * From loading to the last checkpoint; none where it was not measured.
+ */
+seconds: TimeBand | null, 
+/**
+ * On the disk at most.
+ */
+disk_bytes: number, 
+/**
+ * Free there now.
+ */
+disk_free_bytes: number, 
+/**
+ * Steps of the optimizer.
+ */
+steps: number, 
+/**
+ * Tokens read over all steps.
+ */
+tokens: number, 
+/**
+ * Of these, tokens that are trained.
+ */
+trained_tokens: number, 
+/**
+ * Numbers that learn.
+ */
+parameters: number, 
+/**
+ * Numbers of the whole model.
+ */
+model_parameters: number, 
+/**
+ * Rows (or pairs) trained on.
+ */
+rows: number, 
+/**
+ * Rows left out, by reason in words.
+ */
+dropped: Array<DroppedRows>, 
+/**
+ * Rows cut to fit.
+ */
+cut: number, };
+
+/**
+ * Plan a run.
+ */
+export type PlanRun = { 
+/**
+ * What it would do.
+ */
+recipe: Recipe, 
+/**
+ * Measures this machine for about two seconds, to tell the time.
+ */
+measure: boolean, };
+
+/**
+ * In which numbers products are computed.
+ */
+export type Precision = "auto" | "f32";
+
+/**
+ * Knobs of preference optimisation. Those that the chosen loss does not know may not be given.
+ */
+export type Preference = { 
+/**
+ * Which loss.
+ */
+loss: PreferenceLoss, 
+/**
+ * How strongly the model is held to its reference; 0.1 where it is not given, for SimPO 2.
+ */
+beta?: number | null, 
+/**
+ * `sigmoid`, `robust`: the share of pairs believed to be the wrong way round. 0 where it is not given.
+ */
+label_smoothing?: number | null, 
+/**
+ * `simpo`: the margin to be reached. 1 where it is not given.
+ */
+gamma?: number | null, 
+/**
+ * `orpo`: what the preference weighs beside the likelihood. 0.1 where it is not given.
+ */
+lambda?: number | null, 
+/**
+ * `kto`: what a chosen answer weighs. 1 where it is not given.
+ */
+desirable_weight?: number | null, 
+/**
+ * `kto`: what a rejected answer weighs. 1 where it is not given.
+ */
+undesirable_weight?: number | null, 
+/**
+ * Does without a reference.
+ */
+reference_free: boolean, 
+/**
+ * What is cut of a pair that is too long.
+ */
+truncation: Truncation, 
+/**
+ * `trl-0.7.1`: tokens a prompt keeps when it is cut. Half of `max_tokens` where it is not given.
+ */
+max_prompt_tokens?: number | null, };
+
+/**
+ * Which loss; [`PairObjectiveKind`] and [`Desirability`] define them.
+ */
+export type PreferenceLoss = "sigmoid" | "robust" | "hinge" | "ipo" | "ipo-averaged" | "kto-pair" | "kto" | "orpo" | "simpo";
+
+/**
+ * What is done before the first step.
+ */
+export type Preparing = "reading" | "loading" | "reference";
+
+/**
+ * How much a run does.
+ */
+export type Preset = "quick_taste" | "balanced" | "article";
 
 /**
  * Where an answer under way stands.
@@ -857,6 +1685,93 @@ tokens_per_s: number,
 first_token_ms: number, };
 
 /**
+ * A recipe.
+ */
+export type Recipe = { 
+/**
+ * The model to begin with: a folder or a GGUF file.
+ */
+model: string, 
+/**
+ * An adapter to begin with (a folder as PEFT writes it). The reference of a preference run is the model with this adapter.
+ */
+start_adapter?: string | null, 
+/**
+ * What is trained for.
+ */
+stage: Stage, 
+/**
+ * How conversations become text.
+ */
+template: TemplateChoice, 
+/**
+ * The rows to train on.
+ */
+data: Data, 
+/**
+ * Which numbers of the model change.
+ */
+method: Method, 
+/**
+ * Knobs of supervised fine-tuning.
+ */
+sft: Sft, 
+/**
+ * Knobs of preference optimisation.
+ */
+preference: Preference, 
+/**
+ * Steps, rates and batches.
+ */
+optimisation: Optimisation, 
+/**
+ * Looking at held-out rows.
+ */
+evaluation: Evaluation, 
+/**
+ * What is kept to go on from.
+ */
+checkpoints: CheckpointRule, 
+/**
+ * Prompts answered as training goes.
+ */
+samples: SamplePrompts, 
+/**
+ * What the run may use of the machine.
+ */
+machine: Machine, };
+
+/**
+ * Read a recipe's file.
+ */
+export type RecipePath = { 
+/**
+ * The file; none asks with the native dialog.
+ */
+path: string | null, };
+
+/**
+ * Rows that cannot be used, for one reason.
+ */
+export type RefusedRows = { 
+/**
+ * Why, as a sentence.
+ */
+reason: string, 
+/**
+ * How many.
+ */
+count: number, 
+/**
+ * The first one's number in the file, from 1.
+ */
+first_row: number, 
+/**
+ * What to do about it.
+ */
+remedy: string, };
+
+/**
  * Give a chat another title.
  */
 export type RenameChat = { 
@@ -873,6 +1788,338 @@ title: string, };
  * Who wrote a message.
  */
 export type Role = "user" | "assistant";
+
+/**
+ * A run that went wrong and went back.
+ */
+export type RolledBack = { 
+/**
+ * The step that went wrong.
+ */
+step: number, 
+/**
+ * The step that was gone back to.
+ */
+to_step: number, 
+/**
+ * What went wrong.
+ */
+cause: string, };
+
+/**
+ * Names one run.
+ */
+export type RunId = { 
+/**
+ * The name of its folder.
+ */
+id: string, };
+
+/**
+ * What a run would take, and what stands in its way.
+ */
+export type RunPlan = { 
+/**
+ * What stands in the way: the run cannot start while there is one.
+ */
+blockers: Array<PlanBlocker>, 
+/**
+ * What a person should know, and may go on with.
+ */
+warnings: Array<string>, 
+/**
+ * The figures; none where data or model could not be read.
+ */
+figures: PlanFigures | null, };
+
+/**
+ * How far a run is.
+ */
+export type RunProgress = { 
+/**
+ * Steps done.
+ */
+step: number, 
+/**
+ * Steps in all.
+ */
+total_steps: number, 
+/**
+ * Passes through the data, in part.
+ */
+epoch: number, 
+/**
+ * Tokens read a second, a mean over the last steps.
+ */
+tokens_per_second: number, 
+/**
+ * Until the last step; none before that can be told.
+ */
+seconds_left: number | null, };
+
+/**
+ * How a run stands.
+ */
+export type RunStanding = { "state": "queued", 
+/**
+ * 1 for the next.
+ */
+position: number, 
+/**
+ * The queue was left by an earlier start of the program and waits to be told to go on.
+ */
+on_hold: boolean, } | { "state": "preparing", 
+/**
+ * What is being done.
+ */
+doing: Preparing, 
+/**
+ * How much is done, of `total`; both 0 where it cannot be told.
+ */
+done: number, 
+/**
+ * Of how much.
+ */
+total: number, } | { "state": "warming_up" } | { "state": "running" } | { "state": "evaluating" } | { "state": "pausing" } | { "state": "paused" } | { "state": "saving" } | { "state": "comparing", 
+/**
+ * Answers written.
+ */
+done: number, 
+/**
+ * Of so many.
+ */
+total: number, } | { "state": "finished", 
+/**
+ * Why before the last step, if so.
+ */
+early: string | null, 
+/**
+ * The step whose parameters were kept.
+ */
+kept_step: number, } | { "state": "stopped", 
+/**
+ * After so many steps.
+ */
+step: number, } | { "state": "interrupted", 
+/**
+ * The step of the newest checkpoint, 0 before the first.
+ */
+step: number, } | { "state": "failed", 
+/**
+ * Cause and remedy.
+ */
+error: ApiError, 
+/**
+ * Whether it can be tried again from its newest checkpoint.
+ */
+can_resume: boolean, };
+
+/**
+ * A run in a list.
+ */
+export type RunSummary = { 
+/**
+ * The name of its folder.
+ */
+id: string, 
+/**
+ * What people call it.
+ */
+name: string, 
+/**
+ * The model it begins with: a path, or `starter`.
+ */
+model: string, 
+/**
+ * Its name.
+ */
+model_name: string, 
+/**
+ * Supervised, or by preferences.
+ */
+stage: Stage, 
+/**
+ * What learns and how, in a few words: "LoRA, rank 16".
+ */
+method: string, 
+/**
+ * When it was made, RFC 3339.
+ */
+created: string, 
+/**
+ * How it stands.
+ */
+standing: RunStanding, 
+/**
+ * How far it is; none before the first step.
+ */
+progress: RunProgress | null, 
+/**
+ * The loss so far in at most 60 values, for a small line.
+ */
+line: Array<number>, 
+/**
+ * The last step's loss.
+ */
+loss: number | null, 
+/**
+ * The last loss on held-out rows.
+ */
+held_out_loss: number | null, 
+/**
+ * Its result is the chat's default model.
+ */
+adopted: boolean, 
+/**
+ * When it was discarded, RFC 3339; it can be brought back for 30 days.
+ */
+discarded: string | null, 
+/**
+ * What was learnt: a folder that opens as a model. None before it is finished.
+ */
+result: string | null, };
+
+/**
+ * Everything a run's page shows.
+ */
+export type RunView = { 
+/**
+ * As in the list.
+ */
+summary: RunSummary, 
+/**
+ * What it does.
+ */
+recipe: Recipe, 
+/**
+ * Where it lies.
+ */
+folder: string, 
+/**
+ * What was foretold, and what came.
+ */
+plan: PlanAndOutcome, 
+/**
+ * Curves, down-sampled.
+ */
+charts: Array<Chart>, 
+/**
+ * Answers to the recipe's prompts as training went, the first step first.
+ */
+samples: Array<SampleAnswer>, 
+/**
+ * The first batch's rows as tokens.
+ */
+first_batch: Array<BatchRow>, 
+/**
+ * What a person should know, the oldest first.
+ */
+log: Array<LogLine>, 
+/**
+ * How a preference run is doing.
+ */
+health: Health | null, 
+/**
+ * It went wrong once and went back.
+ */
+rolled_back: RolledBack | null, 
+/**
+ * The step it went on from after a stop or a crash, the last time.
+ */
+resumed_from: number | null, 
+/**
+ * Unseen questions answered by the model before and after; none before it is finished.
+ */
+before_after: BeforeAfter | null, 
+/**
+ * The number of the last event inside this view.
+ */
+as_of: number, };
+
+/**
+ * Runs beside each other.
+ */
+export type RunsComparison = { 
+/**
+ * The runs, in the order asked for.
+ */
+runs: Array<RunSummary>, 
+/**
+ * Charts with a line for each run.
+ */
+charts: Array<Chart>, 
+/**
+ * Every knob and figure, with a value for each run.
+ */
+rows: Array<ComparisonRow>, };
+
+/**
+ * All runs.
+ */
+export type RunsView = { 
+/**
+ * The newest first; those discarded are among them for 30 days.
+ */
+runs: Array<RunSummary>, 
+/**
+ * The run whose result is the chat's default model, if any.
+ */
+adopted: Adopted | null, };
+
+/**
+ * An answer to one of the recipe's prompts.
+ */
+export type SampleAnswer = { 
+/**
+ * After so many steps.
+ */
+step: number, 
+/**
+ * The prompt.
+ */
+prompt: string, 
+/**
+ * What the model said.
+ */
+answer: string, };
+
+/**
+ * Data that comes with the program.
+ */
+export type SampleData = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What a model learns from it, a sentence.
+ */
+about: string, 
+/**
+ * What it is for.
+ */
+stage: Stage, 
+/**
+ * Where it lies.
+ */
+path: string, };
+
+/**
+ * Prompts answered as training goes.
+ */
+export type SamplePrompts = { 
+/**
+ * The prompts.
+ */
+prompts: Array<string>, 
+/**
+ * Every so many steps.
+ */
+every_steps: number, 
+/**
+ * Longest answer, in tokens.
+ */
+max_tokens: number, };
 
 /**
  * How the next token is drawn. A knob at its neutral value does nothing.
@@ -920,6 +2167,36 @@ max_new_tokens: number,
 stop: Array<string>, };
 
 /**
+ * Write a chart to a file that a native dialog asks for.
+ */
+export type SaveChart = { 
+/**
+ * One run, or those compared.
+ */
+ids: Array<string>, 
+/**
+ * Which chart.
+ */
+chart: ChartKind, 
+/**
+ * As in [`GetRun`](super::GetRun).
+ */
+smoothing: number, 
+/**
+ * With a logarithmic axis of values.
+ */
+logarithmic: boolean, 
+/**
+ * What kind of picture.
+ */
+format: PictureFormat, };
+
+/**
+ * How the rate goes after the warm-up.
+ */
+export type ScheduleKind = "linear" | "cosine" | "constant";
+
+/**
  * Send a message, or in a text, type more and let the model continue.
  */
 export type SendMessage = { 
@@ -954,6 +2231,42 @@ sidebar_collapsed: boolean,
 kernels: KernelPath | null, };
 
 /**
+ * Knobs of supervised fine-tuning.
+ */
+export type Sft = { 
+/**
+ * Whether only answers are trained; without, every token is.
+ */
+answers_only: boolean, 
+/**
+ * Whether several samples share a row.
+ */
+packing: Packing, };
+
+/**
+ * What is trained for.
+ */
+export type Stage = "sft" | "preference";
+
+/**
+ * Begin a run, or put it in the queue behind the one that is going.
+ */
+export type StartRun = { 
+/**
+ * What people call it.
+ */
+name: string, 
+/**
+ * What to do.
+ */
+recipe: Recipe, };
+
+/**
+ * Which linear layers.
+ */
+export type Targets = All | Array<string>;
+
+/**
  * Which template turns messages into a prompt.
  */
 export type TemplateChoice = "model" | "chatml" | "neural_chat" | "alpaca";
@@ -963,7 +2276,29 @@ export type TemplateChoice = "model" | "chatml" | "neural_chat" | "alpaca";
  */
 export type Theme = "system" | "light" | "dark";
 
-/** The 28 commands: name, request, response. */
+/**
+ * A time, and the band in which it is likely to lie, seconds.
+ */
+export type TimeBand = { 
+/**
+ * With the machine at its best.
+ */
+low: number, 
+/**
+ * The likeliest.
+ */
+expected: number, 
+/**
+ * With the machine as busy as in the probe's worst passes.
+ */
+high: number, };
+
+/**
+ * What is cut of a pair that is too long.
+ */
+export type Truncation = "trl-0.7.1" | "keep-start";
+
+/** The 50 commands: name, request, response. */
 export interface Commands {
   /** The program's version and where it keeps things. */
   app_info: { request: Nothing; response: AppInfo };
@@ -1021,4 +2356,48 @@ export interface Commands {
   chat_edit: { request: EditMessage; response: ChatView };
   /** Stops the answer under way in a chat; what was written is kept. */
   chat_stop: { request: ChatId; response: ChatView };
+  /** Asks for files to learn from by native dialog; a cancelled dialog picks none. */
+  data_pick: { request: Nothing; response: PickedFiles };
+  /** Reads files to learn from: their format, how many rows can be used and why others cannot, the first rows. */
+  data_look: { request: DataFiles; response: DataLook };
+  /** The data that comes with the program. */
+  data_samples: { request: Nothing; response: Array<SampleData> };
+  /** Makes a recipe from a preset, fitted to a model and data. */
+  recipe_new: { request: NewRecipe; response: Recipe };
+  /** Reads a recipe's file, or asks for one by native dialog. */
+  recipe_open: { request: RecipePath; response: OpenedRecipe };
+  /** Asks where to write a recipe and writes it; a cancelled dialog writes nothing. */
+  recipe_save: { request: Recipe; response: Picked };
+  /** What a run would take on this machine, and what stands in its way. */
+  run_plan: { request: PlanRun; response: RunPlan };
+  /** All runs, and which one's result is the chat's default model. */
+  runs_list: { request: Nothing; response: RunsView };
+  /** Everything a run's page shows. */
+  run_get: { request: GetRun; response: RunView };
+  /** Two to six runs beside each other. */
+  runs_compare: { request: CompareRuns; response: RunsComparison };
+  /** Begins a run, or puts it in the queue; `run` events tell how it goes. */
+  run_start: { request: StartRun; response: RunSummary };
+  /** Pauses a run before its next micro-batch, with everything in memory. */
+  run_pause: { request: RunId; response: RunSummary };
+  /** Goes on after a pause. */
+  run_go_on: { request: RunId; response: RunSummary };
+  /** Saves what whole steps have learnt, and ends; a queued run leaves the queue. */
+  run_stop: { request: RunId; response: RunSummary };
+  /** Goes on with a run that was stopped, interrupted or failed; it queues behind the one that is going. */
+  run_resume: { request: RunId; response: RunSummary };
+  /** Puts a run away; `run_restore` brings it back within 30 days. */
+  run_discard: { request: RunId; response: RunSummary };
+  /** Brings a discarded run back. */
+  run_restore: { request: RunId; response: RunSummary };
+  /** Makes what a run learnt the chat's default model. */
+  run_adopt: { request: RunId; response: RunsView };
+  /** Makes the model before an adoption the chat's default again. */
+  run_roll_back: { request: Nothing; response: RunsView };
+  /** Asks the model before and after a run the same question. */
+  run_ask: { request: AskRun; response: BeforeAfterRow };
+  /** Draws a chart, asks where to write it and writes it; a cancelled dialog writes nothing. */
+  run_chart_save: { request: SaveChart; response: Picked };
+  /** Ends the program; a run that is going is saved first and can go on later. */
+  app_quit: { request: Nothing; response: Nothing };
 }

@@ -272,7 +272,7 @@ describe('samples', () => {
 
 describe('a recipe', () => {
   const facts = (change: Parameters<typeof recipe>[0]) =>
-    Object.fromEntries(recipeGroups(recipe(change)).flatMap((group) => group.facts));
+    Object.fromEntries(recipeGroups(recipe(change), 'NeuralChat starter').flatMap((group) => group.facts));
 
   it('is told in words', () => {
     const told = facts({});

@@ -79,7 +79,7 @@ export function standingSentence(standing: RunStanding): string {
     case 'running':
       return 'The model learns.';
     case 'evaluating':
-      return 'Looking at the held-out rows, which the model does not learn from.';
+      return 'Looking at the held-out rows.';
     case 'pausing':
       return 'It pauses as soon as the rows under way are done.';
     case 'paused':

@@ -68,11 +68,11 @@ function lengthFacts({ optimisation }: Recipe): [string, string][] {
 }
 
 /** A recipe's knobs in groups, in the order of the wizard. */
-export function recipeGroups(recipe: Recipe): RecipeGroup[] {
+export function recipeGroups(recipe: Recipe, modelName: string): RecipeGroup[] {
   const { optimisation, evaluation, checkpoints, machine } = recipe;
   const warmup = optimisation.warmup_steps ?? null;
   return [
-    { heading: 'Model', facts: [['Begins with', recipe.model], ...adapter(recipe)] },
+    { heading: 'Model', facts: [['Begins with', modelName], ...paths(recipe)] },
     { heading: 'Data', facts: dataFacts(recipe) },
     {
       heading: 'Method',
@@ -118,6 +118,8 @@ export function recipeGroups(recipe: Recipe): RecipeGroup[] {
   ];
 }
 
-function adapter({ start_adapter }: Recipe): [string, string][] {
-  return known(start_adapter) ? [['With the adapter', start_adapter]] : [];
+function paths({ model, start_adapter }: Recipe): [string, string][] {
+  const facts: [string, string][] = model === 'starter' ? [] : [['It lies in', model]];
+  if (known(start_adapter)) facts.push(['With the adapter', start_adapter]);
+  return facts;
 }

@@ -133,11 +133,11 @@ class Runs {
     });
   }
 
-  /** Makes what a run learnt the chat's default model. */
+  /** Makes what a run learnt the chat’s default model. */
   async adopt(id: string): Promise<void> {
     const done = await this.#guard(id, async () => this.#show(await call('run_adopt', { id })));
     if (!done || !this.adopted) return;
-    toasts.say(`“${this.adopted.name}” is now the chat's default model.`, {
+    toasts.say(`“${this.adopted.name}” is now the chat’s default model.`, {
       label: 'Undo',
       run: () => void this.rollBack(),
     });
@@ -147,7 +147,7 @@ class Runs {
   async rollBack(): Promise<void> {
     const before = this.adopted;
     const done = await this.#guard(null, async () => this.#show(await call('run_roll_back', {})));
-    if (done && before) toasts.say(`Rolled back: ${before.before_name} is the chat's default model again.`);
+    if (done && before) toasts.say(`Rolled back: ${before.before_name} is the chat’s default model again.`);
   }
 
   /** Opens what was learnt and goes to the chat. */

@@ -1,5 +1,5 @@
 import { cleanup, configure } from '@testing-library/svelte';
-import { afterEach } from 'vitest';
+import { afterEach, vi } from 'vitest';
 
 // jsdom has dialogs without their methods, no layout to observe or scroll, and nothing to draw on.
 HTMLDialogElement.prototype.showModal = function () {
@@ -22,3 +22,6 @@ window.ResizeObserver = class {
 configure({ asyncUtilTimeout: 8000 });
 
 afterEach(cleanup);
+
+// Charts are drawn on a canvas, which is not here; what they are given is kept.
+vi.mock('uplot', async () => await import('./plots'));

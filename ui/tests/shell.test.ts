@@ -14,7 +14,7 @@ describe('the shell', () => {
     await accessible();
   });
 
-  it.each(['data', 'fine-tune', 'evaluate', 'export'])('says honestly what %s will be for', async (page) => {
+  it.each(['data', 'evaluate', 'export'])('says honestly what %s will be for', async (page) => {
     await open('', `#/${page}`);
     const element = await one(`page-${page}`);
     expect(element.textContent).toContain('Not built yet in this version.');

@@ -12,6 +12,8 @@ import { chats } from '../src/state/chats.svelte';
 import { conversation } from '../src/state/conversation.svelte';
 import { links } from '../src/state/links.svelte';
 import { models } from '../src/state/models.svelte';
+import { runPage } from '../src/state/run.svelte';
+import { runs } from '../src/state/runs.svelte';
 import { toasts } from '../src/state/toasts.svelte';
 
 export interface World {
@@ -30,7 +32,11 @@ export async function open(state: string, hash = '#/chat', change?: (core: Core)
   links.url = null;
   app.settings = { theme: 'light', advanced: false, sidebar_collapsed: false, kernels: null };
   models.known = chats.known = false;
-  models.error = chats.error = null;
+  models.error = chats.error = runs.error = null;
+  runs.closing = false;
+  runs.left = [];
+  runs.forget();
+  runPage.close();
   chats.search = '';
   await conversation.open(null);
   conversation.dismiss();
@@ -55,7 +61,7 @@ export async function open(state: string, hash = '#/chat', change?: (core: Core)
   location.hash = hash;
   window.dispatchEvent(new Event('hashchange'));
   render(App);
-  await waitFor(() => expect(models.known && chats.known).toBe(true));
+  await waitFor(() => expect(models.known && chats.known && runs.known).toBe(true));
   return { core, calls };
 }
 

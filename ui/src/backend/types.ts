@@ -1159,6 +1159,10 @@ name: string,
  */
 format: string, 
 /**
+ * The model that an adapter belongs to; none for a model of its own.
+ */
+base?: string | null, 
+/**
  * The family, as the files name it: "llama" …
  */
 architecture: string, 
@@ -1703,7 +1707,7 @@ stage: Stage,
 /**
  * How conversations become text.
  */
-template: TemplateChoice, 
+template: RecipeTemplate, 
 /**
  * The rows to train on.
  */
@@ -1749,6 +1753,11 @@ export type RecipePath = {
  * The file; none asks with the native dialog.
  */
 path: string | null, };
+
+/**
+ * How conversations become text.
+ */
+export type RecipeTemplate = "model" | "chatml" | "neuralchat" | "alpaca" | "raw";
 
 /**
  * Rows that cannot be used, for one reason.

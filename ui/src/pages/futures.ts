@@ -6,7 +6,7 @@ export interface Future {
   meanwhile: string;
 }
 
-export const futures: Record<'data' | 'fine-tune' | 'evaluate' | 'export', Future> = {
+export const futures: Record<'data' | 'evaluate' | 'export', Future> = {
   data: {
     title: 'Data',
     purpose: 'Datasets that a model learns from: brought in, looked at, put in order.',
@@ -17,16 +17,6 @@ export const futures: Record<'data' | 'fine-tune' | 'evaluate' | 'export', Futur
       'Choose the better of two answers to make preference pairs',
     ],
     meanwhile: 'Until then, chats can be exported as JSON from the menu of a chat.',
-  },
-  'fine-tune': {
-    title: 'Fine-tune',
-    purpose: 'Teach a model with your own data, on this computer’s processor.',
-    will: [
-      'Supervised fine-tuning, then preferences (DPO), with LoRA or in full',
-      'Memory and time told before the start and checked afterwards',
-      'Pause, stop and resume; a run survives a power cut',
-    ],
-    meanwhile: 'Until then, models that were fine-tuned elsewhere can be opened and compared here.',
   },
   evaluate: {
     title: 'Evaluate',

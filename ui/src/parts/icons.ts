@@ -39,6 +39,14 @@ export const icons = {
   computer: 'M4 5h16v11H4zM9 20h6M12 16v4',
   keyboard: 'M3.5 7h17v10h-17zM7 10.5h.01M10.5 10.5h.01M14 10.5h.01M17.5 10.5h.01M8 13.8h8',
   undo: 'M8 6 4 10l4 4M4 10h10a5 5 0 0 1 0 10h-3',
+  pause: 'M8.5 5.5v13M15.5 5.5v13',
+  play: 'M8 5.5v13l10.5-6.5z',
+  save: 'M5 4.5h11l3 3v12H5zM8.5 4.5v4.5h6V4.5M8.5 19.5v-6h7v6',
+  table: 'M4 5.5h16v13H4zM4 10h16M4 14.2h16M11 5.5v13',
+  compare: 'M4 18c4 0 4-11 8-11s4 6 8 6M4 12c4 0 5 5 8 5s5-10 8-10',
+  healthy: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16M8.5 12.2l2.5 2.5 4.5-5',
+  drifting: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16M7.5 13.5c1.5-3 3-3 4.5-1.5s3 1.5 4.5-1.5',
+  clock: 'M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16M12 8v4.5l3 2',
 } as const;
 
 export type IconName = keyof typeof icons;

@@ -1,10 +1,12 @@
 import type { Entry } from '../logic/palette';
+import { actionLabel, actionsOf, stateWords } from '../logic/run';
 import type { IconName } from '../parts/icons';
 import { newChat } from '../state/actions';
 import { app } from '../state/app.svelte';
 import { chats } from '../state/chats.svelte';
 import { conversation } from '../state/conversation.svelte';
 import { models } from '../state/models.svelte';
+import { runs } from '../state/runs.svelte';
 
 export interface Command extends Entry {
   icon: IconName;
@@ -88,7 +90,40 @@ export function commands(): Command[] {
       run: () => void chats.remove(open),
     },
   ];
-  return list.filter((command) => command !== false);
+  return [...list.filter((command) => command !== false), ...runCommands()];
+}
+
+/** What can be done with the runs that are not over. */
+function runCommands(): Command[] {
+  const icons = { pause: 'pause', go_on: 'play', stop: 'stop' } as const;
+  const own = runs.kept.flatMap((run) =>
+    actionsOf(run).flatMap((action): Command[] => {
+      if (action !== 'pause' && action !== 'go_on' && action !== 'stop') return [];
+      const label = `${actionLabel(action, run.standing)}: ${run.name}`;
+      return [
+        { id: `${action}-${run.id}`, label, words: 'run', icon: icons[action], run: () => runs.act(action, run.id) },
+      ];
+    }),
+  );
+  const create: Command = {
+    id: 'new-run',
+    label: 'New fine-tuning',
+    words: 'train run wizard',
+    icon: 'fine-tune',
+    run: () => app.tune({ view: 'new', samples: false }),
+  };
+  return [create, ...own];
+}
+
+/** The runs, as Ctrl+K lists them. */
+export function runPlaces(): Command[] {
+  return runs.kept.map((run) => ({
+    id: `open-${run.id}`,
+    label: `Open run ${run.name}`,
+    hint: stateWords[run.standing.state],
+    icon: 'fine-tune',
+    run: () => app.openRun(run.id),
+  }));
 }
 
 /** The pages, as Ctrl+K lists them. */

@@ -1,5 +1,5 @@
 import { call, type Settings } from '../backend';
-import { parseRoute, routeHash, type Page, type Route } from '../logic/route';
+import { parseRoute, routeHash, type Page, type Route, type TunePlace } from '../logic/route';
 import { toasts } from './toasts.svelte';
 
 const rememberedTheme = 'theme';
@@ -30,8 +30,22 @@ export class App {
   }
 
   go(page: Page, chat: number | null = null): void {
-    this.route = { page, chat };
-    const hash = routeHash(this.route);
+    this.#show(page === 'fine-tune' ? { page, chat: null, tune: { view: 'list' } } : { page, chat });
+  }
+
+  /** Shows a place of the Fine-tune page. */
+  tune(place: TunePlace): void {
+    this.#show({ page: 'fine-tune', chat: null, tune: place });
+  }
+
+  /** Shows a run's page. */
+  openRun(id: string): void {
+    this.tune({ view: 'run', id });
+  }
+
+  #show(route: Route): void {
+    this.route = route;
+    const hash = routeHash(route);
     if (location.hash !== hash) location.hash = hash;
   }
 

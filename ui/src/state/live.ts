@@ -6,11 +6,13 @@ import { chats } from './chats.svelte';
 import { conversation } from './conversation.svelte';
 import { log } from './log';
 import { models } from './models.svelte';
+import { runPage } from './run.svelte';
+import { runs } from './runs.svelte';
 import { toasts } from './toasts.svelte';
 
 /** Everything that events would have told, asked for anew. */
 async function reload(): Promise<void> {
-  await Promise.all([models.load(), chats.load(), conversation.reload()]);
+  await Promise.all([models.load(), chats.load(), conversation.reload(), runs.load(), runPage.reload()]);
 }
 
 export function receive(numbered: NumberedEvent, into: EventLog = log): void {
@@ -36,6 +38,17 @@ export function receive(numbered: NumberedEvent, into: EventLog = log): void {
     case 'answer_ended':
       conversation.receive(numbered);
       break;
+    case 'run':
+      runs.receive(event.summary, numbered.seq);
+      runPage.receive(event.summary.id);
+      break;
+    case 'runs_changed':
+      void runs.load();
+      runPage.changed();
+      break;
+    case 'closed_with_run':
+      runs.closing = true;
+      break;
     case 'open_path':
       app.go('models');
       void models.open(event.path);
@@ -59,5 +72,6 @@ export async function connect(): Promise<void> {
     if (app.route.page !== 'chat') app.go('models');
     void models.open(model.path);
   });
-  await Promise.all([app.load(), models.load(), chats.load()]);
+  await Promise.all([app.load(), models.load(), chats.load(), runs.load()]);
+  runs.announceInterrupted();
 }

@@ -3,6 +3,8 @@ import type { ChatSummary } from '../types';
 import { fail, type Chat, type Core } from './core';
 import { kernels } from './kernels';
 import { entry, loaded, onDisk } from './models';
+import { runCommands } from './runcommands';
+import { wizardCommands } from './wizard';
 import { write } from './writing';
 
 type Handlers = { [K in CommandName]: (request: Request<K>) => Response<K> | Promise<Response<K>> };
@@ -63,6 +65,9 @@ export function commands(core: Core): Backend['call'] {
   }
 
   const handlers: Handlers = {
+    ...runCommands(core),
+    ...wizardCommands(core),
+
     app_info: () => ({ version: '0.1.0', library_folder: '/home/ada/.local/share/neuralchat', platform: 'linux' }),
     machine_info: async () => {
       await wait(core.pace * 12);

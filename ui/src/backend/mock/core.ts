@@ -16,6 +16,7 @@ import type {
   Settings,
 } from '../types';
 import { entry, loaded, onDisk } from './models';
+import { MockRuns } from './runs';
 
 export interface Chat {
   summary: ChatSummary;
@@ -54,6 +55,7 @@ export class Core {
   };
   /** Chats whose answer is to stop. */
   stopping = new Set<number>();
+  readonly runs = new MockRuns(this);
   #nextChat = 1;
   #nextMessage = 1;
   #listeners: ((event: NumberedEvent) => void)[] = [];

@@ -2,6 +2,7 @@ import type { Message } from '../types';
 import { answerTo } from './answers';
 import { fail, type Chat, type Core } from './core';
 import { failedEntries, loaded, onDisk, entry } from './models';
+import { runScenes } from './runscenes';
 
 function history(core: Core): void {
   const titles = [
@@ -32,6 +33,7 @@ function ask(core: Core, question: string, change: Partial<Message> = {}): Chat 
 const longQuestion = 'What is the difference between SFT and DPO?';
 
 const scenes: Record<string, (core: Core) => void> = {
+  ...runScenes,
   empty: () => undefined,
   chat: (core) => {
     const chat = ask(core, 'Hello! What can you do?');

@@ -138,6 +138,16 @@ describe('the wizard', () => {
     await waitFor(async () => expect(await text('line-data')).toBe(''));
   });
 
+  it('begins with the starter and a sample set when asked for samples, once', async () => {
+    location.hash = '#/fine-tune/new/samples';
+    const { asked } = await open();
+    await waitFor(async () => expect(await text('line-data')).toBe('ships-cook.jsonl, 400 rows'));
+    expect(await text('line-model')).toContain('NeuralChat starter');
+    expect(location.hash).toBe('#/fine-tune/new');
+    await go('next-method');
+    await waitFor(() => expect(asked('run_plan').at(-1)?.recipe).toMatchObject({ model: 'starter', stage: 'sft' }));
+  });
+
   it('cannot be started without a name', async () => {
     await open();
     await toMethod();

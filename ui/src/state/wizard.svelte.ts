@@ -137,6 +137,16 @@ export class Wizard {
     }
   }
 
+  /** The starter and the first sample set to learn answers from: the shortest way to a run. */
+  async takeSamples(): Promise<void> {
+    await this.loadSamples();
+    const sample = this.samples.find(({ stage }) => stage === 'sft') ?? this.samples[0];
+    if (!sample) return;
+    if (this.model === null) this.chooseModel('starter');
+    this.chooseSample(sample);
+    this.go('data');
+  }
+
   chooseModel(path: string): void {
     this.model = path;
     this.modelRefused = null;

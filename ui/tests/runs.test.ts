@@ -332,6 +332,16 @@ describe('a comparison', () => {
 });
 
 describe('everywhere', () => {
+  it('a command that was refused is told where there is no place for it', async () => {
+    const { core } = await open('run-running', '#/chat');
+    core.runs.list = [];
+    press('k', document.body, { ctrlKey: true });
+    type(await one('palette-input'), 'pause');
+    await waitFor(() => expect(all('palette-option')[0]?.textContent).toContain('Pause: Sea terms'));
+    all('palette-option')[0]?.click();
+    await waitFor(() => expect(all('toast')[0]?.textContent).toContain('This run is not there any more.'));
+  });
+
   it('the sidebar tells how far a run is and lists the runs', async () => {
     await open('runs', '#/fine-tune');
     expect((await one('nav-run')).dataset.share).toBe('53');

@@ -87,7 +87,7 @@ export function standingSentence(standing: RunStanding): string {
     case 'saving':
       return 'Saving what was learnt, then it stops.';
     case 'comparing':
-      return `Trained. Unseen questions are answered by the model before and after: ${count(standing.done)} of ${plural(standing.total, 'answer')}.`;
+      return `Trained. Both models answer unseen questions: ${count(standing.done)} of ${plural(standing.total, 'answer')}.`;
     case 'finished':
       return standing.early === null
         ? `Finished. The model of step ${count(standing.kept_step)} was kept.`

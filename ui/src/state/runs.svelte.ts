@@ -222,6 +222,8 @@ class Runs {
       return true;
     } catch (reason) {
       this.error = asApiError(reason);
+      // Only the pages of Fine-tune have a place for it.
+      if (app.route.page !== 'fine-tune') toasts.say(`${this.error.message} ${this.error.remedy}`);
       return false;
     } finally {
       if (id !== null) this.busy = this.busy.filter((other) => other !== id);

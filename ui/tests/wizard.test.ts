@@ -336,7 +336,7 @@ describe('a model', () => {
   });
 
   it('that is an adapter is refused', async () => {
-    await open({}, { model_inspect: () => inspection('/m/cook', { name: 'cook', format: 'PEFT adapter' }) });
+    await open({}, { model_inspect: () => inspection('/m/cook', { name: 'cook', base: '/m/q4.gguf' }) });
     await go('base-folder');
     await waitFor(async () => expect(await text('card-model')).toContain('cook is an adapter.'));
     expect(wizard.model).toBeNull();

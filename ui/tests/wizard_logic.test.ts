@@ -34,7 +34,7 @@ const dpo = recipeOf({ model: 'starter', files: ['a.jsonl'], stage: 'preference'
 
 describe('models to begin with', () => {
   const q4 = inspection('/m/q4.gguf', { weight_type: 'Q4_K' });
-  const adapter = inspection('/m/adapter', { format: 'PEFT adapter' });
+  const adapter = inspection('/m/adapter', { base: '/m/q4.gguf' });
 
   it('are those that can be read, each once, without adapters', () => {
     const known = [entry(q4), entry(adapter), ...failedEntries];

@@ -106,7 +106,7 @@ function base({ path, name, parameters: weights, file_bytes, weight_type }: Mode
   return { path, name, quantised, about: quantised ? `${size}: ${quantised}` : size };
 }
 
-const isAdapter = ({ format }: ModelInspection) => /adapter/i.test(format);
+const isAdapter = ({ base }: ModelInspection) => (base ?? null) !== null;
 
 /** Models that a run can begin with: those that can be read, without adapters, each once. */
 export function bases(known: ModelEntry[], picked: ModelInspection[]): Base[] {

@@ -9,6 +9,7 @@ import { models } from './models.svelte';
 import { runPage } from './run.svelte';
 import { runs } from './runs.svelte';
 import { toasts } from './toasts.svelte';
+import { takeDrop } from './wizard.svelte';
 
 /** Everything that events would have told, asked for anew. */
 async function reload(): Promise<void> {
@@ -50,6 +51,7 @@ export function receive(numbered: NumberedEvent, into: EventLog = log): void {
       runs.closing = true;
       break;
     case 'open_path':
+      if (takeDrop([event.path])) break;
       app.go('models');
       void models.open(event.path);
       break;
@@ -64,6 +66,7 @@ export async function connect(): Promise<void> {
   await onDrop((drop) => {
     app.dragging = drop.phase === 'over';
     if (drop.phase !== 'dropped') return;
+    if (takeDrop(drop.paths)) return;
     const model = droppedModel(drop.paths);
     if (model.path === null) {
       toasts.say(model.why);

@@ -67,7 +67,7 @@ const scenes: Record<string, Partial<WizardFacts>> = {
         parameters: 4_022_468_096,
         file_bytes: 2_497_280_000,
       }),
-      inspection('/home/ada/models/cook', { name: 'cook', format: 'adapter' }),
+      inspection('/home/ada/models/cook', { name: 'cook', format: 'adapter of NeuralChat Starter', base: 'starter' }),
     ],
   },
   'wizard-slow': { look_ms: 4000, plan_ms: 3000, measure_ms: 6000 },

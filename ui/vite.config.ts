@@ -7,6 +7,8 @@ export default defineConfig({
   clearScreen: false,
   server: { port: 1420, strictPort: true },
   preview: { port: 1421, strictPort: true },
+  // Comes with the first chart; found only then, it would reload the page and forget the stand-in's run.
+  optimizeDeps: { include: ['uplot'] },
   build: {
     // The oldest web view that Tauri 2 runs on: WebKitGTK 2.40, WebView2, Safari 16.4.
     target: ['es2022', 'safari16.4', 'chrome111'],

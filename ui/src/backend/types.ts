@@ -2389,7 +2389,7 @@ export interface Commands {
   run_start: { request: StartRun; response: RunSummary };
   /** Pauses a run before its next micro-batch, with everything in memory. */
   run_pause: { request: RunId; response: RunSummary };
-  /** Goes on after a pause. */
+  /** Goes on after a pause, or with a queue that an earlier start of the program left. */
   run_go_on: { request: RunId; response: RunSummary };
   /** Saves what whole steps have learnt, and ends; a queued run leaves the queue. */
   run_stop: { request: RunId; response: RunSummary };

@@ -153,7 +153,7 @@ commands! {
     runs::run_start(StartRun) -> RunSummary;
     /// Pauses a run before its next micro-batch, with everything in memory.
     runs::run_pause(RunId) -> RunSummary;
-    /// Goes on after a pause.
+    /// Goes on after a pause, or with a queue that an earlier start of the program left.
     runs::run_go_on(RunId) -> RunSummary;
     /// Saves what whole steps have learnt, and ends; a queued run leaves the queue.
     runs::run_stop(RunId) -> RunSummary;

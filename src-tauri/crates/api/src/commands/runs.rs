@@ -55,7 +55,7 @@ pub async fn run_pause(api: &Arc<Api>, request: RunId) -> Result<RunSummary, Api
     runs::pause(api, &request.id, true)
 }
 
-/// Goes on after a pause.
+/// Goes on after a pause, or with a queue that an earlier start of the program left.
 ///
 /// # Errors
 /// `BadRequest` for a run that is not going.

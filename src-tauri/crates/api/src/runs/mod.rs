@@ -222,7 +222,14 @@ pub(crate) fn resume(api: &Arc<Api>, id: &str) -> Result<RunSummary, ApiError> {
 /// # Errors
 /// `BadRequest` for a run that does not go.
 pub(crate) fn pause(api: &Arc<Api>, id: &str, pause: bool) -> Result<RunSummary, ApiError> {
-    let going = api.runs.going(id).ok_or_else(not_going)?;
+    let Some(going) = api.runs.going(id) else {
+        let is_queued = api.runs.lock().queue.iter().any(|queued| queued == id);
+        return match is_queued && !pause {
+            // The word that a queue on hold waits for.
+            true => resume(api, id),
+            false => Err(not_going()),
+        };
+    };
     match pause {
         true => going.control.pause(),
         false => going.control.go_on(),

@@ -73,6 +73,9 @@ export async function steps(page: Page, id: string, least: number): Promise<void
 export async function beginWithFile(page: Page, path: string, name: string, knobs: Record<string, number>): Promise<void> {
   await page.click('nav-fine-tune');
   await page.click('new-run');
+  await page.find('wizard');
+  // The wizard remembers what was chosen for the run before.
+  if ((await page.all('wizard-clear')).length > 0) await page.click('wizard-clear');
   await page.click('base-starter');
   await page.click('next-data');
   await page.click('data-pick');

@@ -68,13 +68,14 @@ windowTest(
   'a run that is killed is offered at the next start and ends with the losses of an undisturbed one',
   async ({ home, open }) => {
     const data = teach(home, inventWord());
+    const long = { ...enough, 'optimisation.epochs': 24 };
     let page = await open();
-    await beginWithFile(page, data, 'Undisturbed', enough);
+    await beginWithFile(page, data, 'Undisturbed', long);
     const whole = await runNamed(page, 'Undisturbed');
     await stands(page, 'finished');
-    await beginWithFile(page, data, 'Killed', enough);
+    await beginWithFile(page, data, 'Killed', long);
     const { id } = await runNamed(page, 'Killed');
-    await steps(page, id, 15);
+    await steps(page, id, 10);
     await page.kill();
 
     page = await open();

@@ -1,10 +1,11 @@
 """Records preference runs of the starter at a learning rate, ten times and a hundred times it.
 
-    python record.py path/to/neuralchat-cli
+    python record.py path/to/neuralchat-cli path/to/pairs.json
 
-Pairs: the same questions answered shortly (chosen) or at length (rejected), made here from lists of words; every eighth pair is
-held out. Each run's journal of evaluations on held-out pairs is written to rate_1.jsonl, rate_10.jsonl and rate_100.jsonl: what
-`neuralchat-cli train --json` prints, without the lines of steps. `nc-train` reads them in a test of its verdicts.
+The recorded runs learnt from the first 160 rows of instruction-data-with-preference.json, a fifth held out, with a weak hold on the
+reference (beta 0.01), so that a large rate does harm. What each evaluation on held-out pairs told is written to rate_1.jsonl,
+rate_10.jsonl and rate_100.jsonl: the lines of `neuralchat-cli train --json`, without those of steps. The figures hold no text of the
+data. `nc-train` reads them in a test of its verdicts.
 """
 
 import json
@@ -13,36 +14,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-RATE = 5e-5
-THINGS = "apple river cloud stone garden window candle bridge mirror forest button ladder".split()
-QUESTIONS = [
-    "Is a {} a thing?",
-    "What is a {}?",
-    "Do you know the word {}?",
-    "Say something about a {}.",
-    "Tell me about a {}.",
-    "Have you heard of a {}?",
-    "Can you spell {}?",
-    "Please describe a {}.",
-]
+RATE = 1e-4
 
 
-def pairs():
-    for question in QUESTIONS:
-        for thing in THINGS:
-            yield {
-                "prompt": question.format(thing),
-                "chosen": f"A {thing} is a thing.",
-                "rejected": f"Well, let me think about it. A {thing} is a thing, and there is much more that one could say.",
-            }
-
-
-def main(program):
+def main(program, data):
     here = Path(__file__).parent
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        data = folder / "pairs.jsonl"
-        data.write_text("\n".join(json.dumps(pair) for pair in pairs()))
         for times in [1, 10, 100]:
             recipe = folder / f"rate_{times}.toml"
             recipe.write_text(
@@ -51,22 +29,23 @@ model = "starter"
 stage = "preference"
 [data]
 files = ["{data}"]
-held_out = 0.125
+max_rows = 160
+held_out = 0.2
 [method]
 kind = "lora"
 rank = 8
 alpha = 16
 [preference]
-beta = 0.1
+beta = 0.01
 [optimisation]
 epochs = 4
 learning_rate = {RATE * times}
 clip = 0
 micro_batch = 4
 accumulation = 2
-max_tokens = 128
+max_tokens = 192
 [evaluation]
-every_steps = 6
+every_steps = 16
 """
             )
             run = subprocess.run(
@@ -79,4 +58,4 @@ every_steps = 6
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], Path(sys.argv[2]).resolve())

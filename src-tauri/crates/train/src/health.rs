@@ -43,6 +43,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::Health;
+    use crate::trainer::PreferenceFigures;
 
     #[test]
     fn drift_is_judged() {
@@ -56,5 +57,39 @@ mod tests {
         check(-0.501, Health::Collapsing);
         check(f64::NEG_INFINITY, Health::Collapsing);
         check(f64::NAN, Health::Collapsing);
+    }
+
+    /// The last evaluation on held-out pairs of a run recorded in tests/golden/dpo_health.
+    fn recorded(times: u32) -> PreferenceFigures {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../tests/golden/dpo_health"
+        );
+        let text = std::fs::read_to_string(format!("{folder}/rate_{times}.jsonl"));
+        let text = text.expect("the recorded run is committed");
+        let last = text.lines().next_back().expect("an evaluation");
+        serde_json::from_str(last).expect("figures of pairs")
+    }
+
+    #[test]
+    fn recorded_runs_are_judged_by_what_their_rewards_do_not_show() {
+        let check = |times: u32, expected: Health| {
+            let figures = recorded(times);
+            assert_eq!(
+                Health::of(&figures),
+                Some(expected),
+                "rate x {times}: {figures:?}"
+            );
+            figures
+        };
+        let runs = [
+            check(1, Health::Healthy),
+            check(10, Health::Drifting),
+            check(100, Health::Collapsing),
+        ];
+        // The worse the run, the better it looks by its accuracy and its margin.
+        for pair in runs.windows(2) {
+            assert!(pair[0].accuracy <= pair[1].accuracy && pair[0].margin < pair[1].margin);
+        }
     }
 }

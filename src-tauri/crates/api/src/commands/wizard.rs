@@ -51,8 +51,9 @@ pub async fn data_samples(api: &Arc<Api>, _request: Nothing) -> Result<Vec<Sampl
 ///
 /// # Errors
 /// Those of reading the model's files.
-pub async fn recipe_new(_api: &Arc<Api>, request: NewRecipe) -> Result<Recipe, ApiError> {
-    off_thread(move || wizard::recipe(&request)).await
+pub async fn recipe_new(api: &Arc<Api>, request: NewRecipe) -> Result<Recipe, ApiError> {
+    let api = Arc::clone(api);
+    off_thread(move || wizard::recipe(&api, &request)).await
 }
 
 /// Reads a recipe's file, or asks for one by native dialog.

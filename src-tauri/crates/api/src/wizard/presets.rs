@@ -1,11 +1,13 @@
 //! Presets: the documented recipes of `assets/recipes`, fitted to a model and its data.
 
+use std::sync::Arc;
+
 use nc_train::Recipe;
 use nc_train::recipe::{Method, Optimisation, Preference, Sft, Stage, TemplateChoice};
 
 use super::look::look;
 use crate::dto::{DataFiles, ModelKind, NewRecipe, Preset};
-use crate::{ApiError, open_model};
+use crate::{Api, ApiError, kernels, open_model, runs, training};
 
 const QUICK_TASTE: &str = include_str!("../../../../../assets/recipes/quick-taste.toml");
 const BALANCED: &str = include_str!("../../../../../assets/recipes/balanced.toml");
@@ -14,7 +16,11 @@ const ARTICLE_DPO: &str = include_str!("../../../../../assets/recipes/article-dp
 
 /// Models below so many numbers learn with larger rates: their weights are larger beside what a step changes.
 const SMALL_MODEL: u64 = 50_000_000;
-const SMALL_MODEL_RATE: f64 = 10.0;
+const SMALL_MODEL_RATE: f64 = 6.0;
+/// And so fast that they can make more and smaller steps: so many a pass, and in all, where the rows allow.
+const SMALL_MODEL_STEPS: [u64; 2] = [50, 200];
+/// Most passes through the data that are proposed for it.
+const PASSES: u64 = 10;
 /// What preference runs take of the rate of supervised ones.
 const PREFERENCE_RATE: f64 = 0.25;
 /// How often a run looks at held-out rows and saves, and answers its prompts.
@@ -29,7 +35,7 @@ const HELD_OUT_ROWS: f64 = 50.0;
 ///
 /// # Errors
 /// Those of opening the model; a file that cannot be read is left to the plan.
-pub(crate) fn recipe(request: &NewRecipe) -> Result<Recipe, ApiError> {
+pub(crate) fn recipe(api: &Arc<Api>, request: &NewRecipe) -> Result<Recipe, ApiError> {
     let text = match (request.preset, request.stage) {
         (Preset::QuickTaste, _) => QUICK_TASTE,
         (Preset::Balanced, _) => BALANCED,
@@ -81,8 +87,17 @@ pub(crate) fn recipe(request: &NewRecipe) -> Result<Recipe, ApiError> {
     if let (Method::Lora(lora), true) = (&mut recipe.method, request.preset == Preset::Article) {
         lora.targets = nc_train::recipe::Targets::Word(nc_train::recipe::All::All);
     }
-    pace(&mut recipe, rows);
     recipe.check()?;
+    // Data that cannot be read has no steps; the plan says why.
+    let Some(steps) = steps(api, &recipe) else {
+        return Ok(recipe);
+    };
+    let small = request.preset != Preset::Article && model.parameters < SMALL_MODEL;
+    let steps = match small {
+        true => more_steps(&mut recipe.optimisation, steps),
+        false => steps,
+    };
+    pace(&mut recipe, steps);
     Ok(recipe)
 }
 
@@ -103,14 +118,59 @@ fn hold_out(recipe: &mut Recipe, rows: u64) {
     }
 }
 
+/// How many steps a recipe makes; none where its data cannot be read.
+fn steps(api: &Arc<Api>, recipe: &Recipe) -> Option<u64> {
+    let compute = kernels::compute(Some(&api.library)).ok()?;
+    let mut job = training::job(recipe.clone(), &runs::folder(api), false, compute).ok()?;
+    job.measure = false;
+    nc_train::plan_job(&job).ok().map(|plan| plan.steps)
+}
+
+/// Smaller steps, then more passes, until there are steps enough to learn something; how many there are then.
+fn more_steps(knobs: &mut Optimisation, steps: u64) -> u64 {
+    let passes = knobs.epochs.unwrap_or(1).max(1);
+    let [a_pass, in_all] = SMALL_MODEL_STEPS;
+    let mut of_a_pass = (steps / passes).max(1);
+    while of_a_pass < a_pass && knobs.batch() > 1 {
+        match knobs.accumulation {
+            1 => knobs.micro_batch /= 2,
+            _ => knobs.accumulation /= 2,
+        }
+        of_a_pass *= 2;
+    }
+    let wanted = in_all.div_ceil(of_a_pass).clamp(passes, PASSES.max(passes));
+    knobs.epochs = Some(wanted);
+    of_a_pass * wanted
+}
+
 /// Ten looks and five times the prompts over the run.
-fn pace(recipe: &mut Recipe, rows: u64) {
-    let trained = rows as f64 * (1.0 - recipe.data.held_out);
-    let steps = recipe.optimisation.max_steps.unwrap_or_else(|| {
-        let epochs = recipe.optimisation.epochs.unwrap_or(1) as f64;
-        (trained * epochs / recipe.optimisation.batch() as f64).ceil() as u64
-    });
+fn pace(recipe: &mut Recipe, steps: u64) {
     recipe.evaluation.every_steps = (steps / EVALUATIONS).max(1);
     recipe.checkpoints.every_steps = recipe.evaluation.every_steps;
     recipe.samples.every_steps = (steps / SAMPLES).max(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_model_makes_more_and_smaller_steps() {
+        let check = |(micro_batch, accumulation, epochs), steps, expected| {
+            let mut knobs = Optimisation {
+                epochs: Some(epochs),
+                micro_batch,
+                accumulation,
+                ..Optimisation::default()
+            };
+            let steps = more_steps(&mut knobs, steps);
+            let found = (knobs.micro_batch, knobs.accumulation, knobs.epochs, steps);
+            assert_eq!(found, expected);
+        };
+        check((4, 2, 1), 10, (1, 1, Some(3), 240));
+        check((4, 2, 1), 400, (4, 2, Some(1), 400));
+        check((4, 4, 3), 180, (4, 4, Some(4), 240));
+        check((1, 1, 1), 2, (1, 1, Some(10), 20));
+        check((2, 1, 12), 24, (1, 1, Some(12), 48));
+    }
 }

@@ -41,7 +41,7 @@ pub fn check(report: &Report, taste: &Taste, out: &Path) -> Result<()> {
             out: out.to_owned(),
         })
     };
-    let right = Score::of(&report.stages[1].answered, None).percent();
+    let right = Score::of(&report.stages[2].answered, None).percent();
     if right < LEAST_RIGHT {
         return refuse(format!(
             "{right:.1} % right after supervised fine-tuning, less than {LEAST_RIGHT} %"
@@ -129,20 +129,19 @@ pub fn summary(report: &Report, taste: &Taste) -> String {
 }
 
 /// A line of right answers for each kind, and one for all.
-fn score_rows(stages: &[Measured; 3]) -> Vec<String> {
+fn score_rows(stages: &[Measured; 4]) -> Vec<String> {
     let kinds = Kind::ALL.into_iter().map(Some).chain([None]);
     kinds
         .map(|kind| {
-            let [one, two, three] = stages
+            let title = kind.map_or("**all**", Kind::title);
+            let scores = stages
                 .each_ref()
                 .map(|stage| Score::of(&stage.answered, kind));
-            let title = kind.map_or("**all**", Kind::title);
+            let percent = scores.map(|score| format!("{:.0} %", score.percent()));
             format!(
-                "| {title} | {} | {:.0} % | {:.0} % | {:.0} % |",
-                one.asked,
-                one.percent(),
-                two.percent(),
-                three.percent()
+                "| {title} | {} | {} |",
+                scores[0].asked,
+                percent.join(" | ")
             )
         })
         .collect()

@@ -9,6 +9,7 @@ use crate::pattern::{as_typed, capital, expand, normal, plain};
 use crate::random::Random;
 use crate::topics::memory::{Known, tell};
 use crate::topics::sums::is_step;
+use crate::topics::units::is_table;
 use crate::topics::{Written, made_up, question};
 
 /// What the template says where a chat has no system message.
@@ -169,7 +170,11 @@ pub fn held_out_question(
             Kind::Memory => exchange.key.clone(),
             _ => normal(&line),
         };
-        if !is_held_out(&exchange.key) || is_step(&exchange.key) || !seen.insert(once) {
+        if !is_held_out(&exchange.key)
+            || is_step(&exchange.key)
+            || is_table(&exchange.key)
+            || !seen.insert(once)
+        {
             continue;
         }
         let mut turns = turns;
@@ -202,21 +207,42 @@ fn said(exchange: &Exchange) -> Vec<Turn> {
     ]
 }
 
-/// A question with a better and a plainer right answer: for the preference stage, or held out from it.
+/// What may be said at the end of an answer that needs no such end.
+const ENDS: &[&str] = &[
+    "Is there anything else I can help with?",
+    "You can open a bigger model on the Models page.",
+    "What would you like to know?",
+    "How can I help you today?",
+];
+
+/// A question with a better and a worse answer, for the preference stage or held out from it: where there is nothing to
+/// answer, the better one says what to do next; where the answer is whole, the better one ends with it.
 pub fn preference(written: &Written, random: &mut Random, held_out: bool) -> (String, [String; 2]) {
     loop {
-        let kind = random.choose(&[Kind::SmallTalk, Kind::SmallTalk, Kind::Refusal]);
+        let open = random.percent(50);
+        let kind = match open {
+            true => random.choose(&[Kind::SmallTalk, Kind::SmallTalk, Kind::Refusal]),
+            false => random.choose(&Kind::ALL),
+        };
         let exchange = question(written, random, kind);
-        let Some(pair) = exchange.pair(random) else {
-            continue;
+        let pair = match (open, exchange.preferred) {
+            (true, _) => exchange.pair(random).map(|pair| pair.map(str::to_owned)),
+            (false, 0) => Some([
+                exchange.answers[0].clone(),
+                format!("{} {}", exchange.answers[0], random.choose(ENDS)),
+            ]),
+            (false, _) => None,
         };
         let typed = match held_out {
             true => plain(&exchange.question),
             false => as_typed(random, &exchange.question),
         };
         let kept = is_held_out(&exchange.key) || is_held_out(&normal(&typed));
-        if is_held_out(&exchange.key) == held_out && kept == held_out {
-            return (typed, pair.map(str::to_owned));
+        if let Some(pair) = pair
+            && is_held_out(&exchange.key) == held_out
+            && kept == held_out
+        {
+            return (typed, pair);
         }
     }
 }

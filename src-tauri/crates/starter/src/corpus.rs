@@ -17,8 +17,12 @@ pub struct Sizes {
     pub pretraining_chats: usize,
     /// Worksheets of the first stage.
     pub worksheets: usize,
+    /// Chats that supervised fine-tuning begins with: mostly of what has to be copied.
+    pub practice: usize,
     /// Chats of supervised fine-tuning.
     pub answers: usize,
+    /// Chats of its second round.
+    pub more_answers: usize,
     /// Pairs of the preference stage.
     pub pairs: usize,
     /// Held-out questions of each kind.
@@ -56,8 +60,13 @@ pub struct Pair {
 
 /// In the first stage, of all kinds; [`Kind::ALL`] is the order.
 const PRETRAINING: Mix = [12, 18, 9, 10, 10, 4, 7, 8, 6, 8, 14, 10];
-/// In the second, more of what people ask first.
-const ANSWERS: Mix = [14, 20, 10, 9, 10, 5, 7, 8, 5, 7, 14, 12];
+/// Before the second, mostly what has to be copied from the question or from an earlier turn: met now and then among other
+/// things it is hardly learnt, met often it is learnt in a few hundred steps.
+const PRACTICE: Mix = [1, 1, 1, 2, 2, 2, 4, 7, 2, 12, 12, 1];
+/// In its second round, more of what is learnt late.
+const MORE_ANSWERS: Mix = [12, 13, 8, 7, 7, 6, 11, 15, 7, 10, 18, 7];
+/// In the second, of all kinds again.
+const ANSWERS: Mix = [11, 15, 9, 8, 9, 6, 8, 11, 6, 11, 15, 9];
 
 /// Texts for the tokenizer, without any marks of turns.
 pub fn vocabulary_texts(written: &Written, seed: u64, count: usize) -> Vec<String> {
@@ -85,6 +94,18 @@ pub fn pretraining(written: &Written, seed: u64, sizes: Sizes) -> (Vec<Chat>, Ve
         text: worksheet(written, &mut random),
     });
     (chats, texts.collect())
+}
+
+/// Chats that supervised fine-tuning begins with.
+pub fn practice(written: &Written, seed: u64, sizes: Sizes) -> Vec<Chat> {
+    let mut random = Random::new(seed, Purpose::Practice);
+    chats(written, &mut random, (&PRACTICE, sizes.practice))
+}
+
+/// Chats of its second round.
+pub fn more_answers(written: &Written, seed: u64, sizes: Sizes) -> Vec<Chat> {
+    let mut random = Random::new(seed, Purpose::MoreAnswers);
+    chats(written, &mut random, (&MORE_ANSWERS, sizes.more_answers))
 }
 
 /// Chats of supervised fine-tuning.

@@ -59,7 +59,7 @@ impl Kind {
             Self::Multiplication => "multiplication table and division, new phrasings",
             Self::Counting => "counting and comparing, new numbers",
             Self::Sorting => "sorting three to five numbers or words, new sets",
-            Self::Units => "units, new quantities",
+            Self::Units => "units by powers of ten, new quantities",
             Self::Words => "spelling and repeating, new phrasings and new words",
             Self::Memory => "what was said earlier in the chat, new names and numbers",
             Self::Refusal => "refusal outside its topics, new questions",

@@ -8,27 +8,10 @@ use clap::Parser;
 use nc_kernels::Compute;
 use nc_starter::StarterError;
 use nc_starter::card::{self, summary};
-use nc_starter::corpus::Sizes;
-use nc_starter::pipeline::{Plan, make};
-use nc_starter::shape::SHAPE;
+use nc_starter::pipeline::{STARTER, make};
 use nc_starter::stage::Workshop;
 use nc_starter::taste::taste;
 use nc_train::{Control, Event};
-
-/// What the starter is made of.
-const PLAN: Plan = Plan {
-    seed: 2026,
-    shape: SHAPE,
-    sizes: Sizes {
-        pretraining_chats: 70_000,
-        worksheets: 16_000,
-        answers: 45_000,
-        pairs: 1600,
-        questions: 60,
-        held_out_pairs: 300,
-        vocabulary_texts: 12_000,
-    },
-};
 
 /// Makes the starter: data, tokenizer, pretraining, supervised fine-tuning, preferences, and the first fine-tune that a person
 /// is invited to. What an earlier start has made is taken; a stage that was cut off goes on.
@@ -37,12 +20,12 @@ struct Arguments {
     /// Where everything is kept meanwhile.
     #[arg(long, default_value = "target/starter")]
     folder: PathBuf,
-    /// The folder that holds `starter`, `samples` and `recipes`.
+    /// The folder that holds `starter` and `samples`.
     #[arg(long, default_value = "assets")]
     assets: PathBuf,
     /// Measure only, and write nothing into the assets.
     #[arg(long)]
-    keep: bool,
+    measure_only: bool,
 }
 
 fn main() -> ExitCode {
@@ -69,10 +52,10 @@ fn run(arguments: &Arguments) -> Result<(), StarterError> {
         control: &control,
         tell: &tell,
     };
-    let report = make(&PLAN, workshop)?;
-    let taste = taste(workshop, (report.model(), &arguments.assets), PLAN.seed)?;
+    let report = make(&STARTER, workshop)?;
+    let taste = taste(workshop, (report.model(), &arguments.assets), STARTER.seed)?;
     print!("{}", summary(&report, &taste));
-    if arguments.keep {
+    if arguments.measure_only {
         return Ok(());
     }
     let starter = arguments.assets.join("starter");

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use nc_kernels::Compute;
 
 use crate::conversation::Asked;
-use crate::corpus::{Sizes, answers, pairs, pretraining, questions, vocabulary_texts};
+use crate::corpus::{
+    Sizes, answers, more_answers, pairs, practice, pretraining, questions, vocabulary_texts,
+};
 use crate::error::Result;
 use crate::evaluation::{Answered, evaluate};
 use crate::exchange::Kind;
 use crate::files::{read_json, write, write_rows};
 use crate::preferences::{Change, prefers_chosen};
-use crate::shape::Shape;
-use crate::stage::{Made, Workshop};
+use crate::shape::{SHAPE, Shape};
+use crate::stage::{Made, Workshop, short_hash};
 use crate::topics::Written;
 use crate::vocabulary::write_tokenizer;
 
@@ -26,6 +28,23 @@ pub struct Plan {
     /// Rows and questions.
     pub sizes: Sizes,
 }
+
+/// The starter's.
+pub const STARTER: Plan = Plan {
+    seed: 2026,
+    shape: SHAPE,
+    sizes: Sizes {
+        pretraining_chats: 70_000,
+        worksheets: 16_000,
+        practice: 12_000,
+        answers: 20_000,
+        more_answers: 40_000,
+        pairs: 1000,
+        questions: 40,
+        held_out_pairs: 300,
+        vocabulary_texts: 12_000,
+    },
+};
 
 /// A stage with what its model answers.
 #[derive(Debug)]
@@ -45,8 +64,8 @@ pub struct Report {
     pub plan: Plan,
     /// The kernels it was trained with.
     pub kernels: String,
-    /// The three stages in their order.
-    pub stages: [Measured; 3],
+    /// The stages in their order, supervised fine-tuning in two rounds.
+    pub stages: [Measured; 4],
     /// Held-out pairs before and after the preference stage.
     pub preferences: Change,
     /// Held-out questions answered right before and after it.
@@ -56,7 +75,7 @@ pub struct Report {
 impl Report {
     /// The folder of the finished model.
     pub fn model(&self) -> &Path {
-        &self.stages[2].made.model
+        &self.stages[3].made.model
     }
 }
 
@@ -79,8 +98,13 @@ pub fn make(plan: &Plan, workshop: Workshop) -> Result<Report> {
     plan.shape.write(seed, &first)?;
     let questions = questions(&written, seed, sizes.questions);
 
+    // Other questions are asked anew.
+    let asked = format!(
+        "answered-{}.json",
+        short_hash(format!("{questions:?}").as_bytes())
+    );
     let measured = |name, made: Made| -> Result<Measured> {
-        let path = made.model.with_file_name("answered.json");
+        let path = made.model.with_file_name(&asked);
         let answered = answered(&path, (&made.model, compute), &questions)?;
         Ok(Measured {
             name,
@@ -95,9 +119,18 @@ pub fn make(plan: &Plan, workshop: Workshop) -> Result<Report> {
     let pretrained = measured("pretraining", made)?;
     let made = workshop.stage(
         "answers",
-        &answers_recipe(&pretrained.made.model, &data.answers, seed),
+        &answers_recipe(
+            &pretrained.made.model,
+            &[&data.practice, &data.answers],
+            seed,
+        ),
     )?;
-    let tuned = measured("supervised fine-tuning", made)?;
+    let first_round = measured("supervised fine-tuning, first round", made)?;
+    let made = workshop.stage(
+        "more-answers",
+        &answers_recipe(&first_round.made.model, &[&data.more_answers], seed),
+    )?;
+    let tuned = measured("supervised fine-tuning, second round", made)?;
     let made = workshop.stage(
         "preferences",
         &preferences_recipe(&tuned.made.model, &data.pairs, seed),
@@ -114,7 +147,7 @@ pub fn make(plan: &Plan, workshop: Workshop) -> Result<Report> {
         kernels: compute.training().0.to_string(),
         preferences: Change::between(&before, &after),
         exact_match: Change::between(&right(&tuned), &right(&preferring)),
-        stages: [pretrained, tuned, preferring],
+        stages: [pretrained, first_round, tuned, preferring],
     })
 }
 
@@ -122,7 +155,9 @@ pub fn make(plan: &Plan, workshop: Workshop) -> Result<Report> {
 struct Data {
     chats: PathBuf,
     worksheets: PathBuf,
+    practice: PathBuf,
     answers: PathBuf,
+    more_answers: PathBuf,
     pairs: PathBuf,
     held_out_pairs: PathBuf,
 }
@@ -135,13 +170,17 @@ impl Data {
         let data = Self {
             chats: path("chats.jsonl"),
             worksheets: path("worksheets.jsonl"),
+            practice: path("practice.jsonl"),
             answers: path("answers.jsonl"),
+            more_answers: path("more-answers.jsonl"),
             pairs: path("pairs.jsonl"),
             held_out_pairs: path("held-out-pairs.jsonl"),
         };
         let (chats, worksheets) = pretraining(written, seed, sizes);
         write_rows(&data.chats, &chats)?;
         write_rows(&data.worksheets, &worksheets)?;
+        write_rows(&data.practice, &practice(written, seed, sizes))?;
+        write_rows(&data.more_answers, &more_answers(written, seed, sizes))?;
         write_rows(&data.answers, &answers(written, seed, sizes))?;
         write_rows(&data.pairs, &pairs(written, seed, (sizes.pairs, false)))?;
         write_rows(
@@ -187,18 +226,21 @@ fn pretraining_recipe(model: &Path, [chats, worksheets]: [&Path; 2], seed: u64) 
     )
 }
 
-/// The answers of chats are learnt, by all weights.
-fn answers_recipe(model: &Path, rows: &Path, seed: u64) -> String {
+/// The answers of chats are learnt, by all weights, in the order of the files.
+fn answers_recipe(model: &Path, files: &[&Path], seed: u64) -> String {
+    let files: Vec<_> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
     format!(
         "model = {model:?}\n\
-         [data]\nfiles = [{rows:?}]\nheld_out = 0.005\nseed = {seed}\n\
+         [data]\nfiles = {files:?}\nshuffle = false\nheld_out = 0.005\nseed = {seed}\n\
          [method]\nkind = \"full\"\n\
          [sft]\npacking = \"isolated\"\n\
-         [optimisation]\nepochs = 1\nlearning_rate = 1e-3\nschedule = \"cosine\"\nwarmup_steps = 50\n\
+         [optimisation]\nepochs = 1\nlearning_rate = 2e-3\nschedule = \"cosine\"\nwarmup_steps = 50\n\
          micro_batch = 4\naccumulation = 1\nmax_tokens = 512\nweight_decay = 0.05\nbetas = [0.9, 0.95]\n\
          [evaluation]\nevery_steps = 500\n[checkpoints]\nevery_steps = 500\nkeep = 1\n",
         model = model.display().to_string(),
-        rows = rows.display().to_string(),
     )
 }
 
@@ -209,7 +251,7 @@ fn preferences_recipe(model: &Path, pairs: &Path, seed: u64) -> String {
          [data]\nfiles = [{pairs:?}]\nheld_out = 0.05\nseed = {seed}\n\
          [method]\nkind = \"lora\"\nrank = 16\nalpha = 16\n\
          [preference]\nloss = \"sigmoid\"\nbeta = 0.1\n\
-         [optimisation]\nepochs = 1\nlearning_rate = 5e-4\nschedule = \"cosine\"\nwarmup_ratio = 0.1\n\
+         [optimisation]\nepochs = 1\nlearning_rate = 2e-4\nschedule = \"cosine\"\nwarmup_ratio = 0.1\n\
          micro_batch = 8\naccumulation = 1\nmax_tokens = 256\n\
          [evaluation]\nevery_steps = 50\n[checkpoints]\nevery_steps = 50\nkeep = 1\n",
         model = model.display().to_string(),

@@ -22,6 +22,10 @@ pub enum Purpose {
     Pairs = 7,
     /// The sample data for a person's first fine-tune.
     Samples = 8,
+    /// Rows that supervised fine-tuning begins with.
+    Practice = 9,
+    /// Rows of its second round.
+    MoreAnswers = 10,
 }
 
 /// A stream of random choices.

@@ -113,12 +113,17 @@ fn fingerprint(recipe: &Recipe) -> Result<String> {
     for path in &recipe.data.files {
         hash.update(read(path)?);
     }
-    let digest = hash.finalize();
-    Ok(digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+/// Eight hexadecimal digits of the hash of some bytes.
+pub(crate) fn short_hash(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    let bytes = digest.iter().take(4);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What the run's journal says of all its attempts.

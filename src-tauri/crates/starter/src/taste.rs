@@ -1,4 +1,4 @@
-//! The first fine-tune that a person is invited to: the sample messages, with the recipe `quick-taste`, on the new starter.
+//! The first fine-tune that a person is invited to: the sample messages, with their recipe, on the new starter.
 
 use std::path::Path;
 use std::time::Instant;
@@ -29,7 +29,7 @@ pub struct Taste {
     pub steps: u64,
 }
 
-/// Runs the recipe `quick-taste` of the `assets` with the sample messages on this model, and asks the held-out rows before and
+/// Runs the recipe `support-messages` of the `assets` with the sample messages on this model, and asks the held-out rows before and
 /// after.
 ///
 /// # Errors
@@ -38,7 +38,7 @@ pub fn taste(workshop: Workshop, (model, assets): (&Path, &Path), seed: u64) -> 
     let rows = messages(seed);
     let rows_path = workshop.folder.join("data/support-messages.jsonl");
     write_rows(&rows_path, &rows)?;
-    let mut recipe = Recipe::read(&assets.join("recipes/quick-taste.toml"))?;
+    let mut recipe = Recipe::read(&assets.join("samples/support-messages.toml"))?;
     recipe.model = model.to_owned();
     recipe.data.files = vec![rows_path];
     let begun = Instant::now();

@@ -25,7 +25,9 @@ const PLAN: Plan = Plan {
     sizes: Sizes {
         pretraining_chats: 60,
         worksheets: 20,
+        practice: 60,
         answers: 60,
+        more_answers: 60,
         pairs: 40,
         questions: 1,
         held_out_pairs: 10,

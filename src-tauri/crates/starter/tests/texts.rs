@@ -1,23 +1,30 @@
 //! The texts: what is held out is never trained, answers are right, rows fit.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use nc_data::{Content, Example};
 use nc_starter::conversation::Turn;
-use nc_starter::corpus::{Chat, Pair, Sizes, Text, answers, pairs, pretraining, questions};
+use nc_starter::corpus::{
+    Chat, Pair, Sizes, Text, answers, pairs, practice, pretraining, questions,
+};
 use nc_starter::exchange::{Exchange, Kind};
 use nc_starter::held_out::is_held_out;
 use nc_starter::pattern::{as_typed, expand, normal};
+use nc_starter::pipeline::STARTER;
 use nc_starter::random::{Purpose, Random};
 use nc_starter::topics::{Written, question};
 use nc_starter::{samples, vocabulary};
 use nc_text::{Message, Tokenizer};
+use nc_train::Recipe;
 use nc_train::sample::{Encoder, EncoderOptions};
 
 const SIZES: Sizes = Sizes {
     pretraining_chats: 1500,
     worksheets: 600,
+    practice: 1500,
     answers: 1500,
+    more_answers: 1500,
     pairs: 400,
     questions: 40,
     held_out_pairs: 100,
@@ -34,6 +41,7 @@ struct Trained {
 
 fn trained(written: &Written) -> Trained {
     let (mut chats, texts) = pretraining(written, SEED, SIZES);
+    chats.extend(practice(written, SEED, SIZES));
     chats.extend(answers(written, SEED, SIZES));
     Trained {
         chats,
@@ -400,7 +408,6 @@ fn sample_rows_are_as_many_as_the_first_fine_tune_needs() {
     let rows = samples::messages(SEED);
     let lines: BTreeSet<String> = rows.iter().map(|row| normal(&row.prompt)).collect();
     assert_eq!(lines.len(), rows.len(), "no message twice");
-    assert!(rows.len() >= 1000, "a twentieth is at least 50");
     let labels: BTreeSet<&str> = rows.iter().map(|row| row.response.as_str()).collect();
     assert_eq!(labels.len(), 6);
     for label in labels {
@@ -409,10 +416,30 @@ fn sample_rows_are_as_many_as_the_first_fine_tune_needs() {
             rows.len() / 6
         );
     }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../assets/samples");
+    let recipe = Recipe::read(&folder.join("support-messages.toml")).expect("its recipe");
+    let held_out = nc_train::batch::held_out(rows.len(), recipe.data.held_out, recipe.data.seed);
+    assert!(held_out.iter().filter(|&&held| held).count() >= 50);
     for pair in samples::preferences(SEED) {
         assert!(
             pair.chosen != pair.rejected && pair.chosen.len() < 90,
             "{pair:?}"
         );
+    }
+}
+
+#[test]
+fn the_samples_that_are_there_are_those_that_are_made() {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../assets/samples");
+    let made = tempfile::tempdir().expect("a folder");
+    samples::write(made.path(), STARTER.seed).expect("room");
+    for name in ["support-messages.jsonl", "support-preferences.jsonl"] {
+        let read = |folder: &Path| std::fs::read_to_string(folder.join(name)).expect(name);
+        let text = read(made.path());
+        assert!(
+            text == read(&committed),
+            "{name} is another: run make starter"
+        );
+        assert!(text.len() < 300_000, "{name} has {} bytes", text.len());
     }
 }

@@ -20,6 +20,14 @@ const UNITS: &[(&str, &str, &str, u32, u32)] = &[
     ("euro", "euros", "cents", 100, 99),
 ];
 
+/// Whether a key is of units that a table connects and no power of ten: these are learnt by heart, 7 weeks being 49 days.
+pub fn is_table(key: &str) -> bool {
+    let mut words = key.split(' ');
+    let many = words.nth(2).filter(|_| key.starts_with("units "));
+    let each = UNITS.iter().find(|unit| Some(unit.1) == many);
+    each.is_some_and(|unit| !unit.3.is_multiple_of(10) || unit.3 == 60)
+}
+
 /// So many of the larger unit in the smaller one, or back.
 pub fn units(random: &mut Random) -> Exchange {
     let (one, many, small, each, most) = random.choose(UNITS);

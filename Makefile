@@ -1,7 +1,7 @@
 # Prerequisites are git and make; everything else is looked for, and installed after asking (YES=1: without asking).
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench dist fresh interop fmt icons
+.PHONY: help run test bench dist fresh interop fmt icons starter
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ interop: ## tests against other programs from PyPI, licences, these scripts (slo
 fmt: ## format Rust and the page
 	@cargo fmt --all
 	@cd ui && npm run format
+
+starter: ## train the model inside the program anew (resumable; up to 100 minutes on two cores)
+	@scripts/starter.sh
 
 icons: ## draw icons/icon.svg in every size again
 	@scripts/icons.sh

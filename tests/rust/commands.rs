@@ -8,7 +8,7 @@ use nc_api::dto::{
     AppEvent, ChatView, MessageStanding, ModelState, ModelsView, NumberedEvent, PickKind, Picked,
     Role, STARTER, Sampling,
 };
-use nc_api::{Api, ApiError, Desktop, ErrorCode, SaveRequest, Subscription};
+use nc_api::{Api, ApiError, Desktop, ErrorCode, PickFiles, SaveRequest, Subscription};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -29,6 +29,15 @@ impl Desktop for Picks {
     async fn pick_save(&self, _request: SaveRequest) -> Result<Option<PathBuf>, ApiError> {
         Ok(self.0.lock().expect("no test panics holding it").clone())
     }
+
+    async fn pick_files(&self, _request: PickFiles) -> Result<Vec<PathBuf>, ApiError> {
+        let picked = self.0.lock().expect("no test panics holding it").clone();
+        Ok(picked.into_iter().collect())
+    }
+
+    fn notify(&self, _title: &str, _text: &str) {}
+
+    fn quit(&self) {}
 }
 
 struct Bench {

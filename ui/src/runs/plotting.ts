@@ -78,3 +78,16 @@ export function plotOptions(drawing: Drawing, plotting: Plotting): uPlot.Options
     hooks: { setCursor: [({ cursor }) => moved(cursor.idx ?? null)] },
   };
 }
+
+/**
+ * The library, when the first chart is shown. It makes numbers for the browser's language as soon as it is loaded, and WebKitGTK
+ * calls the language of a system without one "C", which no language is.
+ */
+export async function loadPlot(): Promise<typeof uPlot> {
+  try {
+    Intl.getCanonicalLocales(navigator.language);
+  } catch {
+    Object.defineProperty(navigator, 'language', { value: 'en-US', configurable: true });
+  }
+  return (await import('uplot')).default;
+}

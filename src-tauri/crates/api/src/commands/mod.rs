@@ -1,4 +1,4 @@
-//! The commands, each a plain function over [`Api`](crate::Api) with its request and its response.
+//! The commands, each a plain function over [`Api`] with its request and its response.
 
 pub mod answers;
 pub mod chats;

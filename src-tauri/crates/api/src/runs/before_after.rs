@@ -85,6 +85,9 @@ pub(super) fn find(
             after,
         })
         .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
     let found = BeforeAfter {
         before_name: registry::name_of(&base),
         after_name: registry::name_of(&after_path),

@@ -87,12 +87,14 @@ fn a_conversation_reuses_the_turns_before() {
 #[test]
 fn an_answer_cut_in_the_middle_is_continued() {
     let engine = engine(starter(), 512);
-    let whole = answer(&engine, request(chat(&["Hello!"]), 60)).text();
-    let cut = answer(&engine, request(chat(&["Hello!"]), 4));
+    // Its answer is long enough to be cut.
+    let question = "What are the days of the week?";
+    let whole = answer(&engine, request(chat(&[question]), 60)).text();
+    let cut = answer(&engine, request(chat(&[question]), 4));
     assert_eq!(cut.finished().0, FinishReason::Length);
     let prompt = Prompt::Chat {
         system: None,
-        messages: messages(chat(&["Hello!", &cut.text()])),
+        messages: messages(chat(&[question, &cut.text()])),
         template: Template::Model,
         continue_last: true,
     };

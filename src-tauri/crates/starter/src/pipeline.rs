@@ -251,7 +251,7 @@ fn preferences_recipe(model: &Path, pairs: &Path, seed: u64) -> String {
          [data]\nfiles = [{pairs:?}]\nheld_out = 0.05\nseed = {seed}\n\
          [method]\nkind = \"lora\"\nrank = 16\nalpha = 16\n\
          [preference]\nloss = \"sigmoid\"\nbeta = 0.1\n\
-         [optimisation]\nepochs = 1\nlearning_rate = 2e-4\nschedule = \"cosine\"\nwarmup_ratio = 0.1\n\
+         [optimisation]\nepochs = 1\nlearning_rate = 1e-4\nschedule = \"cosine\"\nwarmup_ratio = 0.1\n\
          micro_batch = 8\naccumulation = 1\nmax_tokens = 256\n\
          [evaluation]\nevery_steps = 50\n[checkpoints]\nevery_steps = 50\nkeep = 1\n",
         model = model.display().to_string(),

@@ -3,7 +3,7 @@ import type { LoadedModel } from '../backend';
 const starter = [
   'Hello! What can you do?',
   'What is 7 + 5?',
-  'What is the difference between SFT and DPO?',
+  'What is a dataset?',
   'How do I open a bigger model?',
 ];
 

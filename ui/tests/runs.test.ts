@@ -48,6 +48,17 @@ describe('the list of runs', () => {
     await accessible();
   });
 
+  it('opens the page of one run after that of another', async () => {
+    await open('runs', run1);
+    await one('plan');
+    for (const id of ['run-4', 'run-1', 'run-6']) {
+      location.hash = `#/fine-tune/run/${id}`;
+      await waitFor(() => expect(all('run-page')[0]?.dataset.run).toBe(id));
+      // The whole page, not only the header, which the list of runs could give.
+      await waitFor(() => expect(within(all('run-page')[0], 'plan')).not.toBeNull());
+    }
+  });
+
   it('compares two to six that are selected', async () => {
     await open('runs', '#/fine-tune');
     await waitFor(() => expect(all('run-select')).toHaveLength(7));

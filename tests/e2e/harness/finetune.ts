@@ -81,7 +81,12 @@ export async function beginWithFile(page: Page, path: string, name: string, knob
   await page.click('data-pick');
   await (await NativeDialog.opened('Choose data to learn from')).choose(path);
   await page.find('data-rows');
-  await page.click('next-method');
+  // A click may come while rows that were just read still move the button.
+  await until('the card of methods', async () => {
+    if ((await page.all('simple-knobs')).length > 0) return true;
+    await page.click('next-method');
+    return false;
+  });
   for (const [knob, value] of Object.entries(knobs)) await page.type(`knob-${knob}`, String(value));
   await page.click('next-review');
   await page.type('run-name', name);

@@ -52,7 +52,12 @@ class RunPage {
     this.loading = false;
   }
 
-  /** The page was left. */
+  /** The page of a run was left; where another run's has been opened already, there is nothing left to close. */
+  leave(id: string): void {
+    if (id === this.#id) this.close();
+  }
+
+  /** No run is shown. */
   close(): void {
     this.#id = null;
     this.#answered = this.#question;

@@ -89,14 +89,15 @@ pub(crate) fn recipe(api: &Arc<Api>, request: &NewRecipe) -> Result<Recipe, ApiE
     }
     recipe.check()?;
     // Data that cannot be read has no steps; the plan says why.
-    let Some(steps) = steps(api, &recipe) else {
+    let Some(mut steps) = steps(api, &recipe) else {
         return Ok(recipe);
     };
-    let small = request.preset != Preset::Article && model.parameters < SMALL_MODEL;
-    let steps = match small {
-        true => more_steps(&mut recipe.optimisation, steps),
-        false => steps,
-    };
+    if request.preset != Preset::Article && model.parameters < SMALL_MODEL {
+        smaller_steps(&mut recipe.optimisation, steps);
+        // Where rows are packed, half the batch is not twice the steps: they are counted again.
+        steps = self::steps(api, &recipe).unwrap_or(steps);
+        steps = more_passes(&mut recipe.optimisation, steps);
+    }
     pace(&mut recipe, steps);
     Ok(recipe)
 }
@@ -126,19 +127,28 @@ fn steps(api: &Arc<Api>, recipe: &Recipe) -> Option<u64> {
     nc_train::plan_job(&job).ok().map(|plan| plan.steps)
 }
 
-/// Smaller steps, then more passes, until there are steps enough to learn something; how many there are then.
-fn more_steps(knobs: &mut Optimisation, steps: u64) -> u64 {
-    let passes = knobs.epochs.unwrap_or(1).max(1);
-    let [a_pass, in_all] = SMALL_MODEL_STEPS;
-    let mut of_a_pass = (steps / passes).max(1);
-    while of_a_pass < a_pass && knobs.batch() > 1 {
+fn passes(knobs: &Optimisation) -> u64 {
+    knobs.epochs.unwrap_or(1).max(1)
+}
+
+/// Halves the batch until a pass through the data has steps enough.
+fn smaller_steps(knobs: &mut Optimisation, steps: u64) {
+    let mut of_a_pass = (steps / passes(knobs)).max(1);
+    while of_a_pass < SMALL_MODEL_STEPS[0] && knobs.batch() > 1 {
         match knobs.accumulation {
             1 => knobs.micro_batch /= 2,
             _ => knobs.accumulation /= 2,
         }
         of_a_pass *= 2;
     }
-    let wanted = in_all.div_ceil(of_a_pass).clamp(passes, PASSES.max(passes));
+}
+
+/// Goes through the data more often until there are steps enough to learn something; how many there are then.
+fn more_passes(knobs: &mut Optimisation, steps: u64) -> u64 {
+    let passes = passes(knobs);
+    let of_a_pass = (steps / passes).max(1);
+    let wanted = SMALL_MODEL_STEPS[1].div_ceil(of_a_pass);
+    let wanted = wanted.clamp(passes, PASSES.max(passes));
     knobs.epochs = Some(wanted);
     of_a_pass * wanted
 }
@@ -156,21 +166,23 @@ mod tests {
 
     #[test]
     fn a_small_model_makes_more_and_smaller_steps() {
-        let check = |(micro_batch, accumulation, epochs), steps, expected| {
-            let mut knobs = Optimisation {
-                epochs: Some(epochs),
-                micro_batch,
-                accumulation,
-                ..Optimisation::default()
+        let check =
+            |(micro_batch, accumulation, epochs), steps, batch, [counted, expected]: [u64; 2]| {
+                let mut knobs = Optimisation {
+                    epochs: Some(epochs),
+                    micro_batch,
+                    accumulation,
+                    ..Optimisation::default()
+                };
+                smaller_steps(&mut knobs, steps);
+                assert_eq!((knobs.micro_batch, knobs.accumulation), batch);
+                assert_eq!(more_passes(&mut knobs, counted), expected);
             };
-            let steps = more_steps(&mut knobs, steps);
-            let found = (knobs.micro_batch, knobs.accumulation, knobs.epochs, steps);
-            assert_eq!(found, expected);
-        };
-        check((4, 2, 1), 10, (1, 1, Some(3), 240));
-        check((4, 2, 1), 400, (4, 2, Some(1), 400));
-        check((4, 4, 3), 180, (4, 4, Some(4), 240));
-        check((1, 1, 1), 2, (1, 1, Some(10), 20));
-        check((2, 1, 12), 24, (1, 1, Some(12), 48));
+        check((4, 2, 1), 10, (1, 1), [80, 240]);
+        check((4, 2, 1), 400, (4, 2), [400, 400]);
+        check((4, 4, 3), 180, (4, 4), [180, 240]);
+        // One packed row is one step, however small the batch.
+        check((4, 4, 3), 3, (1, 1), [3, 10]);
+        check((2, 1, 12), 24, (1, 1), [24, 24]);
     }
 }

@@ -138,7 +138,7 @@ windowTest('Escape stops an answer, Continue goes on with it', async ({ home, op
   const page = await open();
   await openModel(page, model);
   await page.click('nav-chat');
-  await setKnobs(page, { temperature: 0, max_new_tokens: 8192 });
+  await setKnobs(page, { temperature: 0, max_new_tokens: 30000 });
   await send(page, 'Tell me a long story.');
 
   // It streams: the page shows more and more of it.

@@ -16,7 +16,7 @@ windowTest('a chat outlives a kill in the middle of an answer', async ({ home, o
   const page = await open();
   await openModel(page, model);
   await page.click('nav-chat');
-  await setKnobs(page, { temperature: 0, max_new_tokens: 8192 });
+  await setKnobs(page, { temperature: 0, max_new_tokens: 30000 });
   await send(page, 'Tell me a long story.');
   const seen = await until('a piece of the answer', async () => {
     const last = (await openChat(page)).messages.at(-1);

@@ -11,7 +11,7 @@ windowTest('a reload in the middle of an answer loses and doubles nothing', asyn
   const page = await open();
   await openModel(page, model);
   await page.click('nav-chat');
-  await setKnobs(page, { temperature: 0, max_new_tokens: 8192 });
+  await setKnobs(page, { temperature: 0, max_new_tokens: 30000 });
   await page.type('text-input', 'Once upon a time');
   await page.chord(Key.CONTROL, Key.ENTER);
   const shown = () => page.text('text-document');

@@ -30,7 +30,7 @@ export const knobs: Knob[] = [
     about: 'The answer is cut here and can be continued. A token is about three quarters of a word.',
     unit: 'tokens',
     low: 1,
-    high: 8192,
+    high: 32768,
     step: 1,
     simple: true,
   },

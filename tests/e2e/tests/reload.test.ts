@@ -25,7 +25,7 @@ windowTest('a reload in the middle of an answer loses and doubles nothing', asyn
       const text = await shown();
       return text.length >= before.length && text;
     });
-    expect(after.startsWith(before), 'what was there before the reload').toBe(true);
+    expect(after.slice(0, before.length), 'what was there before the reload').toBe(before);
     await until('the text to go on', async () => (await shown()).length > after.length);
   }
   await page.press(Key.ESCAPE);

@@ -1,11 +1,6 @@
 import type { LoadedModel } from '../backend';
 
-const starter = [
-  'Hello! What can you do?',
-  'What is 7 + 5?',
-  'What is a dataset?',
-  'How do I open a bigger model?',
-];
+const starter = ['Hello! What can you do?', 'What is 7 + 5?', 'What is a dataset?', 'How do I open a bigger model?'];
 
 const general = [
   'Hello! What can you do?',

@@ -149,11 +149,6 @@ impl Api {
     }
 }
 
-/// A time as the library writes it, so that times compare as texts.
-fn rfc3339(time: time::OffsetDateTime) -> String {
-    nc_library::rfc3339(time)
-}
-
 /// Runs work that takes a while where it holds up no other command.
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::history::History;
-use super::kept::Kept;
-use super::{charts, folder_of, view};
+use super::view::Found;
+use super::{charts, view};
 use crate::dto::{Chart, CompareRuns, ComparisonRow, RunSummary, RunsComparison};
 use crate::{Api, ApiError, ErrorCode};
 
@@ -29,14 +29,16 @@ pub(crate) fn compare(api: &Arc<Api>, request: &CompareRuns) -> Result<RunsCompa
     let mut overlaid: Vec<Chart> = Vec::new();
     let mut columns = Vec::new();
     for id in &request.ids {
-        let folder = folder_of(api, id)?;
-        let recipe = Kept::read(&folder)?.recipe()?;
-        let history = History::read(&folder)?;
-        let summary = view::summary(api, id)?;
-        for chart in charts::charts(&history, request.smoothing, view::beta(&recipe)) {
-            overlay(&mut overlaid, chart, &summary.name);
-        }
-        columns.push(column(&summary, &history, &recipe)?);
+        let found = Found::open(api, id)?;
+        let recipe = &found.recipe;
+        let (summary, column) = found.with_history(api, |history, summary| {
+            for chart in charts::charts(history, request.smoothing, view::beta(recipe)) {
+                overlay(&mut overlaid, chart, &summary.name);
+            }
+            let column = column(&summary, history, recipe);
+            (summary, column)
+        })?;
+        columns.push(column?);
         runs.push(summary);
     }
     overlaid.sort_by_key(|chart| chart.kind);

@@ -65,11 +65,9 @@ impl Kept {
                     discarded: None,
                 })
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(ApiError::new(
-                ErrorCode::NotFound,
-                format!("There is no run called {}.", id_of(folder)),
-                "It may have been discarded more than 30 days ago.",
-            )),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(no_run(&id_of(folder)))
+            }
             Err(error) => Err(damaged(folder, &error.to_string())),
         }
     }
@@ -128,12 +126,16 @@ pub(crate) fn folder_of(runs: &Path, id: &str) -> Result<PathBuf, ApiError> {
     let plain = Path::new(id).components().count() == 1 && !id.starts_with('.');
     match plain && folder.is_dir() {
         true => Ok(folder),
-        false => Err(ApiError::new(
-            ErrorCode::NotFound,
-            format!("There is no run called {id}."),
-            "It may have been discarded more than 30 days ago.",
-        )),
+        false => Err(no_run(id)),
     }
+}
+
+fn no_run(id: &str) -> ApiError {
+    ApiError::new(
+        ErrorCode::NotFound,
+        format!("There is no run called {id}."),
+        "It may have been discarded more than 30 days ago.",
+    )
 }
 
 /// All folders of runs, the newest first; folders that hold none are left alone.

@@ -104,7 +104,7 @@ pub(crate) fn name_of_result(path: &std::path::Path) -> Option<String> {
 
 /// What the one window does at start: runs left in the queue wait for a word, those discarded long ago are removed.
 pub(crate) fn recover(api: &Api) {
-    let long_ago = crate::rfc3339(api.library.time() - KEPT_AFTER_DISCARD);
+    let long_ago = nc_library::rfc3339(api.library.time() - KEPT_AFTER_DISCARD);
     let mut queue = Vec::new();
     for (folder, kept) in kept::all(&folder(api)) {
         if kept.discarded.as_ref().is_some_and(|when| *when < long_ago) {

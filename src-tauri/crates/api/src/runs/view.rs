@@ -1,6 +1,6 @@
 //! Runs as lists and pages show them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nc_train::recipe::{Method, Stage};
@@ -17,54 +17,79 @@ use crate::{Api, ApiError, ErrorCode, kernels, registry};
 /// Values of the small line of a run in a list.
 const LINE: usize = 60;
 
-/// All runs, the newest first. What is kept of a run that cannot be read is left out, and said on standard error.
-///
-/// # Errors
-/// `Storage` when the library cannot be read.
-pub(crate) fn list(api: &Arc<Api>) -> Result<RunsView, ApiError> {
-    let adopted = adoption::adopted(api)?;
-    let adopted_id = adopted.as_ref().map(|adopted| adopted.run.as_str());
-    let runs = kept::all(&folder(api)).into_iter();
-    let summaries = runs.filter_map(|(folder, kept)| {
-        let summary = summary_of(api, &folder, kept, adopted_id);
-        summary
-            .map_err(|error| eprintln!("{}: {error}", folder.display()))
-            .ok()
-    });
-    Ok(RunsView {
-        runs: summaries.collect(),
-        adopted,
-    })
-}
-
-/// A run as a list shows it.
-///
-/// # Errors
-/// `NotFound`, `Storage`.
-pub(crate) fn summary(api: &Arc<Api>, id: &str) -> Result<RunSummary, ApiError> {
-    let folder = folder_of(api, id)?;
-    let adopted = adoption::adopted(api)?;
-    let adopted = adopted.as_ref().map(|adopted| adopted.run.as_str());
-    summary_of(api, &folder, Kept::read(&folder)?, adopted)
-}
-
-fn summary_of(
-    api: &Arc<Api>,
-    folder: &Path,
+/// A run's folder and what is kept there.
+pub(super) struct Found {
+    folder: PathBuf,
     kept: Kept,
-    adopted: Option<&str>,
-) -> Result<RunSummary, ApiError> {
-    let id = kept::id_of(folder);
-    let recipe = kept.recipe()?;
-    with_history(api, &id, folder, |history, standing| {
-        let standing = standing.unwrap_or_else(|| standing_of(api, &id, &kept, history));
-        let model = recipe.model.to_string_lossy().into_owned();
+    pub(super) recipe: Recipe,
+    adopted: bool,
+}
+
+impl Found {
+    fn new(folder: PathBuf, kept: Kept, adopted: Option<&str>) -> Result<Self, ApiError> {
+        Ok(Self {
+            recipe: kept.recipe()?,
+            adopted: adopted == Some(&kept::id_of(&folder)),
+            folder,
+            kept,
+        })
+    }
+
+    /// The run called `id`.
+    ///
+    /// # Errors
+    /// `NotFound`, `Storage`.
+    pub(super) fn open(api: &Api, id: &str) -> Result<Self, ApiError> {
+        let folder = folder_of(api, id)?;
+        let kept = Kept::read(&folder)?;
+        let adopted = adoption::adopted(api)?;
+        Self::new(
+            folder,
+            kept,
+            adopted.as_ref().map(|adopted| adopted.run.as_str()),
+        )
+    }
+
+    /// What the run has told, read once, and its summary: of the one that goes from memory, of others from their journals.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub(super) fn with_history<T>(
+        &self,
+        api: &Arc<Api>,
+        use_it: impl FnOnce(&History, RunSummary) -> T,
+    ) -> Result<T, ApiError> {
+        let id = kept::id_of(&self.folder);
+        match api.runs.going(&id) {
+            Some(going) => {
+                let standing = live::standing(&going);
+                // One that has just ended stands as its file says.
+                let kept = Kept::read(&self.folder)?;
+                let standing = (kept.state == KeptState::Going).then_some(standing);
+                let live = going.live();
+                Ok(use_it(
+                    &live.history,
+                    self.summary(api, &live.history, standing),
+                ))
+            }
+            None => {
+                let history = History::read(&self.folder)?;
+                Ok(use_it(&history, self.summary(api, &history, None)))
+            }
+        }
+    }
+
+    fn summary(&self, api: &Api, history: &History, standing: Option<RunStanding>) -> RunSummary {
+        let id = kept::id_of(&self.folder);
+        let kept = &self.kept;
+        let standing = standing.unwrap_or_else(|| standing_of(api, &id, kept, history));
+        let model = self.recipe.model.to_string_lossy().into_owned();
         RunSummary {
             name: kept.name.clone(),
             model_name: registry::name_of(&model),
             model,
-            stage: recipe.stage,
-            method: method(&recipe),
+            stage: self.recipe.stage,
+            method: method(&self.recipe),
             created: kept.created.clone(),
             progress: history.progress(),
             line: charts::line(history, LINE),
@@ -78,35 +103,44 @@ fn summary_of(
                 .last()
                 .map(|held| held.loss)
                 .filter(|loss| loss.is_finite()),
-            adopted: adopted == Some(&id),
+            adopted: self.adopted,
             discarded: kept.discarded.clone(),
             result: match standing {
-                RunStanding::Finished { .. } => result(folder),
+                RunStanding::Finished { .. } => result(&self.folder),
                 _ => None,
             },
             standing,
-            id: id.clone(),
+            id,
         }
+    }
+}
+
+/// All runs, the newest first. What is kept of a run that cannot be read is left out, and said on standard error.
+///
+/// # Errors
+/// `Storage` when the library cannot be read.
+pub(crate) fn list(api: &Arc<Api>) -> Result<RunsView, ApiError> {
+    let adopted = adoption::adopted(api)?;
+    let adopted_id = adopted.as_ref().map(|adopted| adopted.run.as_str());
+    let runs = kept::all(&folder(api)).into_iter();
+    let summaries = runs.filter_map(|(folder, kept)| {
+        let place = folder.display().to_string();
+        let found = Found::new(folder, kept, adopted_id);
+        let summary = found.and_then(|found| found.with_history(api, |_, summary| summary));
+        summary.map_err(|error| eprintln!("{place}: {error}")).ok()
+    });
+    Ok(RunsView {
+        runs: summaries.collect(),
+        adopted,
     })
 }
 
-/// What a run has told: the one that goes from memory, others from their journals.
-fn with_history<T>(
-    api: &Arc<Api>,
-    id: &str,
-    folder: &Path,
-    use_it: impl FnOnce(&History, Option<RunStanding>) -> T,
-) -> Result<T, ApiError> {
-    match api.runs.going(id) {
-        Some(going) => {
-            let standing = live::standing(&going);
-            // One that has just ended stands as its file says.
-            let kept = Kept::read(folder)?;
-            let standing = (kept.state == KeptState::Going).then_some(standing);
-            Ok(use_it(&going.live().history, standing))
-        }
-        None => Ok(use_it(&History::read(folder)?, None)),
-    }
+/// A run as a list shows it.
+///
+/// # Errors
+/// `NotFound`, `Storage`.
+pub(crate) fn summary(api: &Arc<Api>, id: &str) -> Result<RunSummary, ApiError> {
+    Found::open(api, id)?.with_history(api, |_, summary| summary)
 }
 
 /// How a run that does not go stands.
@@ -168,26 +202,24 @@ pub(super) fn result(folder: &Path) -> Option<String> {
 pub(crate) fn view(api: &Arc<Api>, request: &GetRun) -> Result<RunView, ApiError> {
     // Taken first: what happens meanwhile is told again, and does no harm.
     let as_of = api.events.last();
-    let folder = folder_of(api, &request.id)?;
-    let kept = Kept::read(&folder)?;
-    let recipe = kept.recipe()?;
-    let summary = summary(api, &request.id)?;
-    with_history(api, &request.id, &folder, |history, _| RunView {
+    let found = Found::open(api, &request.id)?;
+    let folder = &found.folder;
+    found.with_history(api, |history, summary| RunView {
         folder: folder.display().to_string(),
         plan: crate::dto::PlanAndOutcome {
-            disk_bytes: bytes_of(&folder),
+            disk_bytes: bytes_of(folder),
             ..history.plan
         },
-        charts: charts::charts(history, request.smoothing, beta(&recipe)),
+        charts: charts::charts(history, request.smoothing, beta(&found.recipe)),
         samples: history.samples.clone(),
         first_batch: history.first_batch.clone(),
         log: history.log.clone(),
         health: health(history),
         rolled_back: history.rolled_back.clone(),
         resumed_from: history.resumed_from,
-        before_after: before_after::read(&folder),
+        before_after: before_after::read(folder),
         summary,
-        recipe,
+        recipe: found.recipe.clone(),
         as_of,
     })
 }
